@@ -1,0 +1,45 @@
+/* Datasets: labelled images. */
+#ifndef OCELLI_DATA_H
+#define OCELLI_DATA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ocelli/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ocelli_dataset;
+
+enum ocelli_split { OCELLI_TRAIN = 0, OCELLI_TEST };
+
+struct ocelli_dataset_info {
+    const char *name;
+    int64_t count;
+    int channels, height, width;
+    int classes;
+    const char *const *class_names; /* `classes` words */
+};
+
+/* Opens a dataset by name ("fashion-mnist", "mnist"). dir NULL: where the system's package puts it.
+ * Files are checked whole: magic numbers, sizes, label range.
+ * Fails: INVALID (no such dataset; the message lists them), IO (the message names the file and, where
+ * one exists, the package to install), FORMAT (what and at which byte), MEMORY.
+ * Thread-safety: safe; an open dataset may be read by many threads. */
+OCELLI_API int ocelli_dataset_open(struct ocelli_dataset **out, const char *name, const char *dir,
+                                   enum ocelli_split split);
+OCELLI_API void ocelli_dataset_close(struct ocelli_dataset **ds);
+OCELLI_API const struct ocelli_dataset_info *
+ocelli_dataset_get_info(const struct ocelli_dataset *ds);
+
+/* Copies image i, channels x height x width bytes, and its label. Both may be NULL.
+ * Fails: INVALID (no such image). */
+OCELLI_API int ocelli_dataset_get(const struct ocelli_dataset *ds, int64_t i, uint8_t *pixels,
+                                  int *label);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

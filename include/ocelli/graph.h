@@ -1,0 +1,133 @@
+/* Networks as graphs: values (tensors to be) and the operations between them.
+ *
+ * Builder calls return the new value, or OCELLI_NONE when they fail; a failed graph stays failed,
+ * further builder calls on it do nothing, so a network is written without a check a line and
+ * ocelli_graph_status() is asked once at its end (ocelli_plan_create() asks it too).
+ *
+ *     ocelli_value x = ocelli_input(g, "image", OCELLI_F32, &OCELLI_SHAPE(64, 1, 28, 28));
+ *     x = ocelli_layer_conv2d(g, "conv1", x, 6, &(struct ocelli_conv2d_params){.kernel = {5, 5}});
+ *     x = ocelli_relu(g, x);
+ *     ocelli_output(g, "feature_map", x);
+ *
+ * Thread-safety: a graph belongs to one thread at a time; a const graph may be read by many. */
+#ifndef OCELLI_GRAPH_H
+#define OCELLI_GRAPH_H
+
+#include <stdbool.h>
+
+#include <ocelli/error.h>
+#include <ocelli/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ocelli_graph;
+
+/* A value of one graph. */
+typedef int ocelli_value;
+#define OCELLI_NONE (-1)
+
+OCELLI_API int ocelli_graph_create(struct ocelli_graph **out);
+OCELLI_API void ocelli_graph_destroy(struct ocelli_graph **g);
+
+/* 0, or the code of the first builder call that failed; ocelli_error() then has its words. */
+OCELLI_API int ocelli_graph_status(const struct ocelli_graph *g);
+
+/* Something the caller fills before each run. Names are unique in a graph. */
+OCELLI_API ocelli_value ocelli_input(struct ocelli_graph *g, const char *name,
+                                     enum ocelli_dtype dtype, const struct ocelli_shape *shape);
+
+/* Marks a value as a result: it is kept after a run and can be read under that name. */
+OCELLI_API void ocelli_output(struct ocelli_graph *g, const char *name, ocelli_value v);
+
+enum ocelli_init_kind {
+    OCELLI_INIT_DEFAULT = 0,   /* the graph's default (ocelli_graph_set_init), else HE_UNIFORM */
+    OCELLI_INIT_CONSTANT,      /* every element = value */
+    OCELLI_INIT_XAVIER,        /* U(-a, a), a = sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010 */
+    OCELLI_INIT_XAVIER_NORMAL, /* N(0, 2 / (fan_in + fan_out)) */
+    OCELLI_INIT_HE,            /* N(0, 2 / fan_in); He et al. 2015 */
+    OCELLI_INIT_HE_UNIFORM,    /* U(-a, a), a = sqrt(6 / fan_in) */
+    OCELLI_INIT_LECUN,         /* U(-a, a), a = sqrt(3 / fan_in); LeCun et al. 1998, section 4.6 */
+    OCELLI_INIT_UNIFORM,       /* U(-value, value) */
+    OCELLI_INIT_NORMAL,        /* N(0, value^2) */
+};
+
+/* How a weight starts. fan_in and fan_out are taken from the shape (dim 1.. and dim 0 times the
+ * filter area) when zero. */
+struct ocelli_init {
+    enum ocelli_init_kind kind;
+    float value;
+    int64_t fan_in, fan_out;
+};
+
+/* A float tensor that persists between runs and is trained. init may be NULL. */
+OCELLI_API ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
+                                      const struct ocelli_shape *shape,
+                                      const struct ocelli_init *init);
+
+/* A float tensor that persists between runs and is not trained (momentum, running averages). */
+OCELLI_API ocelli_value ocelli_state(struct ocelli_graph *g, const char *name,
+                                     const struct ocelli_shape *shape,
+                                     const struct ocelli_init *init);
+
+/* A tensor whose content never changes; the data are copied. */
+OCELLI_API ocelli_value ocelli_const(struct ocelli_graph *g, const char *name,
+                                     enum ocelli_dtype dtype, const struct ocelli_shape *shape,
+                                     const void *data);
+
+/* What OCELLI_INIT_DEFAULT means for weights added from now on. */
+OCELLI_API void ocelli_graph_set_init(struct ocelli_graph *g, enum ocelli_init_kind kind);
+
+/* The shape of a value; rank -1 for OCELLI_NONE. */
+OCELLI_API struct ocelli_shape ocelli_value_shape(const struct ocelli_graph *g, ocelli_value v);
+
+/* The value of that name (an input, output, weight or state), or OCELLI_NONE. */
+OCELLI_API ocelli_value ocelli_find(const struct ocelli_graph *g, const char *name);
+
+/* Appends the reverse-mode derivative of the mean of `loss` over its elements: grads[i] becomes
+ * d mean(loss) / d wrt[i], of the shape of wrt[i], or OCELLI_NONE where the loss does not depend
+ * on it.
+ * Fails: UNSUPPORTED (an operation on the way has no gradient; the message names it), MEMORY. */
+OCELLI_API int ocelli_gradients(struct ocelli_graph *g, ocelli_value loss, const ocelli_value *wrt,
+                                int n, ocelli_value *grads);
+
+enum ocelli_optimizer {
+    OCELLI_SGD = 0,
+    OCELLI_NESTEROV,
+};
+
+struct ocelli_optimizer_params {
+    enum ocelli_optimizer kind;
+    float momentum;     /* 0: plain gradient descent, no state */
+    float weight_decay; /* L2: decay * w is added to each gradient */
+};
+
+/* Appends the gradients of every weight and the step that updates it. The learning rate becomes
+ * the scalar float input "lr". Momentum lives in states named "<weight>.momentum".
+ * v = momentum * v + (g + decay * w);  w -= lr * v  (Nesterov: w -= lr * (g + decay * w + momentum * v)),
+ * as PyTorch defines them. */
+OCELLI_API int ocelli_optimize(struct ocelli_graph *g, ocelli_value loss,
+                               const struct ocelli_optimizer_params *p);
+
+/* One line of the layer table: an operation of the graph as built. */
+struct ocelli_layer {
+    const char *name; /* the layer's, or the operation's when it has none */
+    const char *op;
+    struct ocelli_shape out;
+    int64_t parameters; /* weight elements that this layer is the first to use */
+    int64_t macs;       /* multiply-adds */
+    int64_t bytes;      /* read and written when nothing is fused */
+};
+
+/* Thread-safety: the strings belong to the graph. */
+OCELLI_API int ocelli_graph_layers(const struct ocelli_graph *g);
+OCELLI_API int ocelli_graph_layer(const struct ocelli_graph *g, int i, struct ocelli_layer *out);
+
+/* Elements in all weights (states not counted). */
+OCELLI_API int64_t ocelli_graph_parameters(const struct ocelli_graph *g);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

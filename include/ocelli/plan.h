@@ -1,0 +1,108 @@
+/* Plans: a graph bound to a device, ready to run.
+ *
+ * Creating a plan fuses, chooses a kernel variant for every operation, places every intermediate
+ * value in memory that is reused, compiles the kernels and records the launches; running it only
+ * replays them. On the null device everything up to compiling is done. */
+#ifndef OCELLI_PLAN_H
+#define OCELLI_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ocelli/device.h>
+#include <ocelli/graph.h>
+#include <ocelli/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ocelli_plan;
+struct ocelli_weights;
+
+/* Weights and states of a graph on a device, by name. Several plans may share them: one that
+ * trains and one that only predicts, say.
+ *
+ * Creating allocates and initialises every weight and state of the graph from the seed; the same
+ * graph and seed give the same bits on every device. */
+OCELLI_API int ocelli_weights_create(struct ocelli_weights **out, struct ocelli_device *dev,
+                                     const struct ocelli_graph *g, uint64_t seed);
+OCELLI_API void ocelli_weights_destroy(struct ocelli_weights **w);
+
+/* In the order in which the graph has them. */
+OCELLI_API int ocelli_weights_count(const struct ocelli_weights *w);
+OCELLI_API const char *ocelli_weights_name(const struct ocelli_weights *w, int i);
+/* Borrowed. NULL when there is none of that name. */
+OCELLI_API struct ocelli_tensor *ocelli_weights_tensor(const struct ocelli_weights *w,
+                                                       const char *name);
+/* All tensors to a safetensors file (written aside, synced, renamed), or back: every tensor of w
+ * must be there with its shape; what else the file holds is ignored.
+ * Fails: IO, FORMAT, SHAPE, DEVICE. */
+OCELLI_API int ocelli_weights_save(const struct ocelli_weights *w, const char *path);
+OCELLI_API int ocelli_weights_load(struct ocelli_weights *w, const char *path);
+
+/* Zero in a field means its default. */
+struct ocelli_plan_params {
+    struct ocelli_weights *weights; /* must have every weight of the graph; NULL: the plan makes its
+                                       own from `seed` */
+    uint64_t seed;
+    bool no_fusion;      /* one launch an operation, as built */
+    bool no_reuse;       /* every value has memory of its own */
+    const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
+};
+
+/* Fails: the graph's own status; UNSUPPORTED (no variant applies), BUILD, MEMORY, DEVICE, SHAPE
+ * (weights do not fit). */
+OCELLI_API int ocelli_plan_create(struct ocelli_plan **out, struct ocelli_device *dev,
+                                  const struct ocelli_graph *g, const struct ocelli_plan_params *p);
+OCELLI_API void ocelli_plan_destroy(struct ocelli_plan **plan);
+
+/* The tensor behind an input or output now: the plan's own, or what was bound. NULL when there is
+ * none of that name. Borrowed. */
+OCELLI_API struct ocelli_tensor *ocelli_plan_tensor(const struct ocelli_plan *plan,
+                                                    const char *name);
+
+/* Makes the plan use the caller's tensor (same shape and type) as that input or output from the
+ * next run on; it must outlive its use. */
+OCELLI_API int ocelli_plan_bind(struct ocelli_plan *plan, const char *name,
+                                struct ocelli_tensor *t);
+
+/* Enqueues one run and returns; reading an output waits for it.
+ * Fails: DEVICE, UNSUPPORTED (null device). After a failure the device can be used again. */
+OCELLI_API int ocelli_plan_run(struct ocelli_plan *plan);
+
+/* One launch of the plan. The strings belong to the plan. */
+struct ocelli_step {
+    const char *text; /* the line that `ocelli dump` prints */
+    const char *layer;
+    const char *op;
+    const char *variant;
+    const char *kernel;
+    size_t global[3], local[3];
+    double flops; /* multiply and add count as two */
+    double bytes; /* that must be read and written at least */
+    double ms;    /* device time in the last profiled run, 0 if there is none */
+};
+OCELLI_API int ocelli_plan_steps(const struct ocelli_plan *plan);
+/* Step i; with profiling on, waits for the last run to take its times. */
+OCELLI_API int ocelli_plan_step(struct ocelli_plan *plan, int i, struct ocelli_step *out);
+
+/* What the plan needs on the device, in bytes, known before anything is allocated and equal to
+ * what ocelli_device_get_stats() then counts. */
+struct ocelli_plan_memory {
+    uint64_t weights; /* weights and states */
+    uint64_t io;      /* inputs, outputs and constants */
+    uint64_t arena;   /* intermediate values, memory reused */
+    uint64_t scratch; /* of that, workspace of kernels */
+    uint64_t live;    /* the most that intermediate values need at any one step: no plan can do
+                         with less */
+    uint64_t peak;    /* weights + io + arena */
+};
+OCELLI_API void ocelli_plan_get_memory(const struct ocelli_plan *plan,
+                                       struct ocelli_plan_memory *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
