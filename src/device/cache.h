@@ -1,0 +1,33 @@
+/* Compiled programs on disk. Whatever is wrong with it, the answer is "not there": nothing here can
+ * make a run fail. */
+#ifndef DEVICE_CACHE_H
+#define DEVICE_CACHE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define CACHE_LIMIT ((uint64_t)1 << 30) /* bytes on disk */
+
+struct cache {
+    char *dir;          /* NULL: no cache */
+    atomic_bool failed; /* a write failed: do not try again */
+};
+
+/* $OCELLI_CACHE_DIR, else $XDG_CACHE_HOME/ocelli, else ~/.cache/ocelli; made with mode 0700. Off
+ * when OCELLI_CACHE is 0, and with a warning when the folder is not ours alone to write. */
+void cache_open(struct cache *c, const struct log *log);
+void cache_close(struct cache *c);
+
+/* What is kept under a key of 32 hexadecimal digits; free() it. False: nothing, or nothing whole.
+ * Thread-safety: safe, like cache_put(). */
+bool cache_get(const struct cache *c, const char *key, unsigned char **data, size_t *bytes);
+/* Fails with words, for a warning: IO, MEMORY. After a failure, does nothing. */
+int cache_put(struct cache *c, const char *key, const void *data, size_t bytes);
+/* Removes what was not used for longest until no more than `limit` bytes are left. */
+void cache_trim(const struct cache *c, uint64_t limit);
+
+#endif

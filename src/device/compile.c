@@ -1,0 +1,285 @@
+/* Compiling one program: its source, its binary on disk, the driver's words when it fails. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <ocelli/version.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "device/program.h"
+
+#define SOURCE_LIMIT ((size_t)16 << 20)
+#define LOG_IN_MESSAGE 700 /* characters of the compiler's words in ocelli_error() */
+
+/* Debug builds let the command list compare argument names with the kernel's own. */
+#ifdef NDEBUG
+#define OPTIONS "-cl-std=CL1.2"
+#else
+#define OPTIONS "-cl-std=CL1.2 -cl-kernel-arg-info"
+#endif
+
+/* ---- Sources ---- */
+
+/* The path of a file in the developer's folder $OCELLI_KERNEL_DIR, NULL if it is not there: then
+ * the embedded text counts. The caller frees. */
+static char *override_path(const char *name, const char *end)
+{
+    const char *dir = secure_getenv("OCELLI_KERNEL_DIR");
+    char *path = NULL;
+    if (!dir || !*dir || asprintf(&path, "%s/%s%s", dir, name, end) < 0)
+        return NULL;
+    if (access(path, R_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+static const char *embedded(const char *name)
+{
+    for (const struct kernel_source *s = kernel_sources; s->name; s++)
+        if (strcmp(s->name, name) == 0)
+            return s->text;
+    return NULL;
+}
+
+static int add_source(struct text *t, const char *name, const char *end)
+{
+    int err = 0;
+    size_t bytes;
+    char *file = NULL;
+    char *path = override_path(name, end);
+    const char *text = embedded(name);
+    if (path) {
+        TRY(file_read(path, SOURCE_LIMIT, &file, &bytes));
+        text_add(t, "#line 1 \"%s\"\n%s\n", path, file);
+    } else if (text) {
+        text_add(t, "%s", text);
+    } else {
+        err = fail(OCELLI_ERR_INVALID, "%s%s: there is no such kernel file", name, end);
+    }
+out:
+    free(file);
+    free(path);
+    return err;
+}
+
+/* The whole source: the caller frees `t` also after a failure. */
+static int program_source(const struct program *p, struct text *t)
+{
+    int err;
+    TRY(add_source(t, "prelude", ".clh"));
+    TRY(add_source(t, p->name, ".cl"));
+    if (t->failed)
+        return fail_memory();
+out:
+    return err;
+}
+
+/* Everything that the binary depends on. */
+static int program_key(const struct program *p, const char *source, const char *options,
+                       char key[33])
+{
+    const struct ocelli_device_info *info = &p->dev->info;
+    struct hasher h;
+    int err = hasher_init(&h);
+    if (err)
+        return err;
+    const char *const parts[] = {
+        source,           options,        info->name,    info->vendor,
+        info->driver,     info->platform, info->version, p->dev->programs->platform_version,
+        ocelli_version(),
+    };
+    for (size_t i = 0; i < COUNT(parts); i++)
+        hasher_add_str(&h, parts[i]);
+    hasher_finish(&h, key);
+    return 0;
+}
+
+/* ---- Building ---- */
+
+static char *build_log(const struct program *p, cl_program cl)
+{
+    size_t bytes = 0;
+    if (clGetProgramBuildInfo(cl, p->dev->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &bytes) != CL_SUCCESS)
+        return NULL;
+    char *log = calloc(bytes + 1, 1);
+    if (log)
+        clGetProgramBuildInfo(cl, p->dev->id, CL_PROGRAM_BUILD_LOG, bytes, log, NULL);
+    return log;
+}
+
+/* From the first line that says "error", without the blanks at the end. */
+static const char *log_essence(char *log)
+{
+    size_t len = strlen(log);
+    while (len > 0 && strchr(" \t\r\n", log[len - 1]))
+        log[--len] = 0;
+    char *at = strcasestr(log, "error");
+    while (at && at > log && at[-1] != '\n')
+        at--;
+    return at ? at : log;
+}
+
+static int build_source(struct job *job, const char *source, const char *options)
+{
+    int err;
+    struct program *p = job->p;
+    cl_program cl = NULL;
+    CL_NEW(cl, clCreateProgramWithSource(p->dev->context, 1, &source, NULL, &cl_err));
+    cl_int code = fault_next("clBuildProgram");
+    if (code == CL_SUCCESS)
+        code = clBuildProgram(cl, 1, &p->dev->id, options, NULL, NULL);
+    job->log = build_log(p, cl);
+    if (code == CL_SUCCESS) {
+        p->cl = cl;
+        return 0;
+    }
+    err = cl_fail(code, "clBuildProgram");
+    if (job->log && *job->log)
+        err = fail(OCELLI_ERR_BUILD, "%s.cl%s: does not compile for %s: %.*s", p->name, p->defines,
+                   p->dev->info.name, LOG_IN_MESSAGE, log_essence(job->log));
+    else
+        err = fail_in(err, "%s.cl%s", p->name, p->defines);
+out:
+    CL_RELEASE(clReleaseProgram, cl);
+    return err;
+}
+
+static int build_binary(struct program *p, const unsigned char *bin, size_t bytes,
+                        const char *options)
+{
+    int err = 0;
+    cl_program cl = NULL;
+    cl_int status = CL_SUCCESS;
+    CL_NEW(cl, clCreateProgramWithBinary(p->dev->context, 1, &p->dev->id, &bytes, &bin, &status,
+                                         &cl_err));
+    CL_TRY(clBuildProgram(cl, 1, &p->dev->id, options, NULL, NULL));
+    p->cl = cl;
+    cl = NULL;
+out:
+    CL_RELEASE(clReleaseProgram, cl);
+    return err;
+}
+
+/* Some drivers (Mali) compile only when kernels are made: so before the binary is taken. */
+static int touch_kernels(cl_program cl)
+{
+    int err;
+    cl_uint n = 0;
+    cl_kernel *kernels = NULL;
+    CL_TRY(clCreateKernelsInProgram(cl, 0, NULL, &n));
+    kernels = calloc(MAX(n, 1u), sizeof(*kernels));
+    if (!kernels)
+        return fail_memory();
+    CL_TRY(clCreateKernelsInProgram(cl, n, kernels, NULL));
+    for (cl_uint i = 0; i < n; i++)
+        clReleaseKernel(kernels[i]);
+    err = 0;
+out:
+    free(kernels);
+    return err;
+}
+
+/* The binary for our device, which in a context of the caller's may be one of several. */
+static int take_binary(const struct program *p, unsigned char **out, size_t *bytes)
+{
+    int err;
+    cl_uint n = 0;
+    cl_device_id *ids = NULL;
+    size_t *sizes = NULL;
+    unsigned char **bins = NULL;
+    *out = NULL;
+    *bytes = 0;
+    TRY(touch_kernels(p->cl));
+    CL_TRY(clGetProgramInfo(p->cl, CL_PROGRAM_NUM_DEVICES, sizeof(n), &n, NULL));
+    ids = calloc(MAX(n, 1u), sizeof(*ids));
+    sizes = calloc(MAX(n, 1u), sizeof(*sizes));
+    bins = calloc(MAX(n, 1u), sizeof(*bins));
+    if (!ids || !sizes || !bins) {
+        err = fail_memory();
+        goto out;
+    }
+    CL_TRY(clGetProgramInfo(p->cl, CL_PROGRAM_DEVICES, n * sizeof(*ids), ids, NULL));
+    CL_TRY(clGetProgramInfo(p->cl, CL_PROGRAM_BINARY_SIZES, n * sizeof(*sizes), sizes, NULL));
+    cl_uint at = 0;
+    while (at < n && ids[at] != p->dev->id)
+        at++;
+    if (at == n || sizes[at] == 0) {
+        err = fail(OCELLI_ERR_DEVICE, "%s.cl: the driver gives no binary", p->name);
+        goto out;
+    }
+    bins[at] = malloc(sizes[at]);
+    if (!bins[at]) {
+        err = fail_memory();
+        goto out;
+    }
+    *out = bins[at]; /* NULL entries are skipped */
+    *bytes = sizes[at];
+    CL_TRY(clGetProgramInfo(p->cl, CL_PROGRAM_BINARIES, n * sizeof(*bins), bins, NULL));
+out:
+    if (err) {
+        free(*out);
+        *out = NULL;
+    }
+    free(ids);
+    free(sizes);
+    free(bins);
+    return err;
+}
+
+/* Puts a fresh binary on disk. Not being able to is a warning. */
+static void store(struct job *job, const char *key)
+{
+    unsigned char *bin = NULL;
+    size_t bytes;
+    struct cache *cache = &job->p->dev->programs->cache;
+    int err = take_binary(job->p, &bin, &bytes);
+    if (!err)
+        err = cache_put(cache, key, bin, bytes);
+    if (err)
+        job->warning = strdup(ocelli_error());
+    job->stored = !err;
+    free(bin);
+}
+
+static int build(struct job *job)
+{
+    int err;
+    struct text source = {0}, options = {0};
+    unsigned char *bin = NULL;
+    size_t bytes;
+    char key[33];
+    struct program *p = job->p;
+    const bool use_cache = p->dev->programs->cache.dir != NULL;
+    TRY(program_source(p, &source));
+    text_add(&options, "%s%s%s", OPTIONS, *p->defines && *p->defines != ' ' ? " " : "", p->defines);
+    if (options.failed) {
+        err = fail_memory();
+        goto out;
+    }
+    if (use_cache) {
+        TRY(program_key(p, source.s, options.s, key));
+        job->cached = cache_get(&p->dev->programs->cache, key, &bin, &bytes) &&
+                      build_binary(p, bin, bytes, options.s) == 0;
+    }
+    if (!job->cached) {
+        TRY(build_source(job, source.s, options.s));
+        if (use_cache)
+            store(job, key);
+    }
+    err = 0;
+out:
+    free(bin);
+    text_free(&source);
+    text_free(&options);
+    return err;
+}
+
+void job_run(struct job *job)
+{
+    job->err = build(job);
+    if (job->err)
+        job->why = strdup(ocelli_error());
+}

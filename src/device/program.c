@@ -1,0 +1,218 @@
+/* Programs: kernel files with their defines, compiled once a device. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/program.h"
+#include "device/quirks.h"
+
+#define MAX_THREADS 16
+
+/* ---- Building many ---- */
+
+struct crew {
+    struct job *jobs;
+    int n;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int next, done; /* under the lock */
+};
+
+static void *work(void *user)
+{
+    struct crew *c = user;
+    pthread_mutex_lock(&c->lock);
+    while (c->next < c->n) {
+        struct job *job = &c->jobs[c->next++];
+        pthread_mutex_unlock(&c->lock);
+        job_run(job);
+        pthread_mutex_lock(&c->lock);
+        c->done++;
+        pthread_cond_signal(&c->changed);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+/* Progress is told by the calling thread only. False: not one thread could be had. */
+static bool build_threaded(struct job *jobs, int n, int threads,
+                           void (*progress)(void *user, int done, int n), void *user)
+{
+    struct crew c = {.jobs = jobs,
+                     .n = n,
+                     .lock = PTHREAD_MUTEX_INITIALIZER,
+                     .changed = PTHREAD_COND_INITIALIZER};
+    pthread_t thread[MAX_THREADS];
+    int started = 0;
+    while (started < threads && pthread_create(&thread[started], NULL, work, &c) == 0)
+        started++;
+    pthread_mutex_lock(&c.lock);
+    for (int told = 0; started > 0 && told < n;) {
+        while (c.done == told)
+            pthread_cond_wait(&c.changed, &c.lock);
+        told = c.done;
+        pthread_mutex_unlock(&c.lock);
+        if (progress)
+            progress(user, told, n);
+        pthread_mutex_lock(&c.lock);
+    }
+    pthread_mutex_unlock(&c.lock);
+    for (int i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    pthread_mutex_destroy(&c.lock);
+    pthread_cond_destroy(&c.changed);
+    return started > 0;
+}
+
+/* What the compiler said, a line a message. */
+static void tell_log(const struct log *log, const struct job *job)
+{
+    const enum ocelli_log_level level = job->err ? OCELLI_LOG_ERROR : OCELLI_LOG_DEBUG;
+    char *rest = NULL;
+    for (char *s = strtok_r(job->log, "\n", &rest); s; s = strtok_r(NULL, "\n", &rest))
+        log_to(log, level, "device/program: %s.cl%s: %s", job->p->name, job->p->defines, s);
+}
+
+/* Counts, tells the log, and returns the first failure in the order of the jobs. */
+static int account(struct ocelli_device *dev, struct job *jobs, int n)
+{
+    int err = 0;
+    bool stored = false, warned = false;
+    for (int i = 0; i < n; i++) {
+        struct job *j = &jobs[i];
+        if (!j->err)
+            (*(j->cached ? &dev->stats.programs_cached : &dev->stats.programs_built))++;
+        stored |= j->stored;
+        if (j->warning && !warned)
+            log_to(&dev->log, OCELLI_LOG_WARNING, "device/cache: %s; going on without", j->warning);
+        warned |= j->warning != NULL;
+        if (j->log)
+            tell_log(&dev->log, j);
+        if (j->err && !err)
+            err = fail(j->err, "%s", j->why ? j->why : ocelli_strerror(j->err));
+        j->p->listed = false;
+        free(j->why);
+        free(j->log);
+        free(j->warning);
+    }
+    if (stored)
+        cache_trim(&dev->programs->cache, CACHE_LIMIT);
+    return err;
+}
+
+int programs_build(struct program *const *list, int n,
+                   void (*progress)(void *user, int done, int n), void *user)
+{
+    int n_jobs = 0;
+    if (n <= 0)
+        return 0;
+    struct ocelli_device *dev = list[0]->dev;
+    struct job *jobs = calloc((size_t)n, sizeof(*jobs));
+    if (!jobs)
+        return fail_memory();
+    for (int i = 0; i < n; i++) {
+        if (list[i]->cl || list[i]->listed)
+            continue;
+        list[i]->listed = true;
+        jobs[n_jobs++].p = list[i];
+    }
+    int threads = dev->caps.quirks & QUIRK_SERIAL_BUILD ? 1 : dev->caps.compute_units;
+    threads = MIN(MIN(threads, n_jobs), MAX_THREADS);
+    if (threads < 2 || !build_threaded(jobs, n_jobs, threads, progress, user)) {
+        for (int i = 0; i < n_jobs; i++) {
+            job_run(&jobs[i]);
+            if (progress)
+                progress(user, i + 1, n_jobs);
+        }
+    }
+    int err = account(dev, jobs, n_jobs);
+    free(jobs);
+    return err;
+}
+
+/* ---- The list ---- */
+
+int program_get(struct ocelli_device *dev, const char *name, const char *defines,
+                struct program **out)
+{
+    int err;
+    struct programs *ps = dev->programs;
+    struct program *p = NULL;
+    *out = NULL;
+    if (!ps)
+        return fail(OCELLI_ERR_UNSUPPORTED, "%s.cl: the null device cannot compile", name);
+    defines = defines ? defines : "";
+    for (int i = 0; i < ps->n; i++) {
+        if (strcmp(ps->list[i]->name, name) == 0 && strcmp(ps->list[i]->defines, defines) == 0) {
+            *out = ps->list[i];
+            return 0;
+        }
+    }
+    TRY(grow(&ps->list, &ps->cap, ps->n + 1, sizeof(*ps->list)));
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        return fail_memory();
+    *p = (struct program){.dev = dev, .name = strdup(name), .defines = strdup(defines)};
+    if (!p->name || !p->defines) {
+        free(p->name);
+        free(p->defines);
+        free(p);
+        return fail_memory();
+    }
+    ps->list[ps->n++] = p;
+    *out = p;
+out:
+    return err;
+}
+
+int program_kernel(struct program *p, const char *kernel, cl_kernel *out)
+{
+    int err = 0;
+    *out = NULL;
+    if (!p->cl)
+        return fail(OCELLI_ERR_INVALID, "%s.cl: not built yet", p->name);
+    CL_NEW(*out, clCreateKernel(p->cl, kernel, &cl_err));
+out:
+    return err ? fail_in(err, "%s.cl%s: kernel %s", p->name, p->defines, kernel) : 0;
+}
+
+static int ask_platform_version(struct ocelli_device *dev, char **out)
+{
+    int err;
+    size_t bytes = 0;
+    CL_TRY(clGetPlatformInfo(dev->platform, CL_PLATFORM_VERSION, 0, NULL, &bytes));
+    *out = calloc(bytes + 1, 1);
+    if (!*out)
+        return fail_memory();
+    CL_TRY(clGetPlatformInfo(dev->platform, CL_PLATFORM_VERSION, bytes, *out, NULL));
+    err = 0;
+out:
+    return err;
+}
+
+int programs_create(struct ocelli_device *dev)
+{
+    dev->programs = calloc(1, sizeof(*dev->programs));
+    if (!dev->programs)
+        return fail_memory();
+    int err = ask_platform_version(dev, &dev->programs->platform_version);
+    if (!err && dev->use_cache)
+        cache_open(&dev->programs->cache, &dev->log);
+    return err;
+}
+
+void programs_destroy(struct ocelli_device *dev)
+{
+    struct programs *ps = dev->programs;
+    for (int i = 0; i < ps->n; i++) {
+        CL_RELEASE(clReleaseProgram, ps->list[i]->cl);
+        free(ps->list[i]->name);
+        free(ps->list[i]->defines);
+        free(ps->list[i]);
+    }
+    free(ps->list);
+    free(ps->platform_version);
+    cache_close(&ps->cache);
+    free(ps);
+    dev->programs = NULL;
+}
