@@ -1,0 +1,264 @@
+/* conv2d/direct and conv2d_bwd_data/direct, CPU: one work-item a group of work, register tiles of OCT
+ * channels x NV vectors of outputs.
+ *
+ * A work-item makes a band of ROWS output rows (or COLS columns of one row) in OCS channels. The input is
+ * unfolded: every column tap j gets its own copy of the rows, shifted and thinned by the stride, so that
+ * the band's outputs, seen as one long row, read at unit stride and need no border. A row tap is an offset
+ * of whole rows in that copy; with a stride, one copy for each residue of the row taps (PER_H of them).
+ * Weights are read where they are. ICB input channels at a time; partial sums wait in y.
+ *
+ * The gradient with respect to x (BWD_DATA) is this convolution over dy, channels exchanged, with the taps
+ * backwards, once for each residue (h0, w0) of x's rows and columns modulo the stride.
+ *
+ * VW OCT NV ROWS COLS OCS ICB   tunables
+ * KH KW SH SW DH DW PT PL       filter, stride, dilation, padding of the forward convolution
+ * PER_H PER_W                   stride / gcd(stride, dilation): taps so far apart have one residue
+ * STEP_H STEP_W                 dilation / gcd: and are so many input rows apart
+ */
+
+/* One direction of what to compute: taps, and where they are. */
+struct axis {
+    int taps;  /* how many */
+    int pad;   /* output 0 begins this far before the input's start */
+    int first; /* filter index of tap 0 */
+};
+
+static inline struct axis axis_of(int k, int stride, int dilation, int pad, int at, int per, int step)
+{
+    struct axis a;
+#ifdef BWD_DATA
+    int r = 0;
+    while (r < k && (at + pad - r * dilation) % stride != 0)
+        r++;
+    a.taps = r < k ? (k - 1 - r) / per + 1 : 0;
+    a.first = r + (a.taps - 1) * per;
+    a.pad = (a.taps - 1) * step - (at + pad - r * dilation) / stride;
+#else
+    a.taps = k;
+    a.first = 0;
+    a.pad = pad;
+#endif
+    return a;
+}
+
+#ifdef BWD_DATA
+#define OUT_SH SH /* outputs of one launch are so far apart */
+#define OUT_SW SW
+#define V_SH 1 /* strides and column step of the convolution as it is computed */
+#define V_SW 1
+#define V_DW STEP_W
+#define V_PER 1
+#define TAP_H(q, t) (-(t) * PER_H)
+#define TAP_W(j) (-(j) * PER_W)
+#define WEIGHTS_OUT (KH * KW)
+#define WEIGHTS_IN (out_c * KH * KW)
+#define PHASE_PARAMS , int h0, int w0
+#else
+#define OUT_SH 1
+#define OUT_SW 1
+#define V_SH SH
+#define V_SW SW
+#define V_DW DW
+#define V_PER PER_H
+#define TAP_H(q, t) ((q) + (t) * PER_H)
+#define TAP_W(j) (j)
+#define WEIGHTS_OUT (in_c * KH * KW)
+#define WEIGHTS_IN (KH * KW)
+#define PHASE_PARAMS
+#endif
+
+/* dst[0..n) = src[0], src[V_SW], ..; writes up to VW - 1 floats behind n. */
+static inline void thin(__local float *dst, __local const float *src, int n)
+{
+#if V_SW == 1
+    for (int i = 0; i < n; i += VW)
+        vf_store_local(vf_load_local(src + i), dst + i);
+#else
+    for (int i = 0; i < n; i++)
+        dst[i] = src[i * V_SW];
+#endif
+}
+
+/* One channel's rows to u: [tap column][residue][slot][column]. pad holds the rows before thinning. */
+static inline void unfold(__local float *u, __local float *pad, __global const float *x, int in_h,
+                          int in_w, int top, int left, int slots, int residues, int cols, int taps_w)
+{
+    const int width = (cols - 1) * V_SW + (taps_w - 1) * V_DW + 1;
+    const bool direct = taps_w == 1 && V_SW == 1;
+    __local float *row = direct ? u : pad;
+    for (int q = 0; q < residues; q++) {
+        for (int k = 0; k < slots; k++, row += width) {
+            const int ih = top + q * DH + k * V_SH;
+            const bool inside = ih >= 0 && ih < in_h;
+            copy_window(row, x + (inside ? ih * in_w : 0), inside ? in_w : 0, left, width);
+        }
+    }
+    if (direct)
+        return;
+    for (int j = 0; j < taps_w; j++)
+        for (int k = 0; k < residues * slots; k++, u += cols)
+            thin(u, pad + k * width + j * V_DW, cols);
+}
+
+/* VW outputs of one channel from pixel p of the band on; i is where pixel 0 is, n how many exist. */
+#if defined(BWD_DATA) && (SH > 1 || SW > 1)
+#define NEXT(i, j) ((j) + 1 < cols ? (i) + SW : (i) + SH * out_w - (cols - 1) * SW)
+static inline VF partial_sum(__global const float *y, int i, int p, int n, int cols, int out_w)
+{
+    VF v = (VF)(0.0f);
+    int j = p % cols;
+    i += p / cols * SH * out_w + j * SW;
+    for (int k = 0; k < min(n, VW); k++) {
+        ((float *)&v)[k] = y[i];
+        i = NEXT(i, j);
+        j = j + 1 < cols ? j + 1 : 0;
+    }
+    return v;
+}
+static inline void store(VF v, __global float *y, int i, int p, int n, int cols, int out_w, int c,
+                         bool last EPI_PARAMS)
+{
+    int j = p % cols;
+    i += p / cols * SH * out_w + j * SW;
+    for (int k = 0; k < min(n, VW); k++) {
+        const float f = ((const float *)&v)[k];
+        y[i] = last ? epi(f, i, c EPI_ARGS) : f;
+        i = NEXT(i, j);
+        j = j + 1 < cols ? j + 1 : 0;
+    }
+}
+#else
+static inline VF partial_sum(__global const float *y, int i, int p, int n, int cols, int out_w)
+{
+    return n >= VW ? vf_load(y + i + p) : vf_load_n(y + i + p, n);
+}
+static inline void store(VF v, __global float *y, int i, int p, int n, int cols, int out_w, int c,
+                         bool last EPI_PARAMS)
+{
+    i += p;
+    if (n >= VW)
+        vf_store(last ? epi_w(v, i, c EPI_ARGS) : v, y + i);
+    else
+        vf_store_n(last ? epi_w_n(v, i, c, n EPI_ARGS) : v, y + i, n);
+}
+#endif
+
+/* What a work-item computes, and how it lies in memory. */
+struct band {
+    struct axis h, w;
+    int rows, cols, px;         /* outputs: px = rows * cols */
+    int residues, slots, plane; /* of the unfolded input: floats of one channel and column tap */
+    int top;                    /* input row of output row 0, tap 0 */
+    int wo, wi;                 /* floats between weights of output and of input channels */
+};
+
+/* The row taps [lo, hi) of residue q that meet the image in pixels [p, p + NV * VW). */
+static inline int2 tap_range(const struct band *b, int q, int p, int in_h)
+{
+    const int first = b->top + q * DH + p / b->cols * V_SH; /* of tap 0 in the first and last row */
+    const int last = b->top + q * DH + (min(p + NV * VW, b->px) - 1) / b->cols * V_SH;
+    const int step = STEP_H * V_SH, n = (b->h.taps - 1 - q) / V_PER + 1;
+    const int lo = last < 0 ? (-last + step - 1) / step : 0;
+    const int hi = first < in_h ? (in_h - first + step - 1) / step : 0;
+    return (int2)(lo, min(hi, n));
+}
+
+/* acc += the products of nc input channels; at[k] is where output channel k's weights begin. */
+static inline void multiply(VF acc[OCT][NV], const int at[OCT], const struct band *b,
+                            __local const float *u, __global const float *w, int nc, int p, int in_h)
+{
+    for (int q = 0; q < b->residues; q++) {
+        const int2 range = tap_range(b, q, p, in_h);
+#pragma unroll 1
+        for (int c = 0; c < nc; c++) {
+#pragma unroll 1
+            for (int j = 0; j < b->w.taps; j++) {
+                __global const float *wj = w + c * b->wi + TAP_W(j);
+                __local const float *in = u + (c * b->w.taps + j) * b->plane +
+                                          (q * b->slots + range.x * STEP_H) * b->cols + p;
+#pragma unroll 1
+                for (int t = range.x; t < range.y; t++, in += STEP_H * b->cols) {
+                    __global const float *wt = wj + TAP_H(q, t) * KW;
+                    VF x[NV];
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        x[v] = vf_load_local(in + v * VW);
+#pragma unroll
+                    for (int k = 0; k < OCT; k++)
+#pragma unroll
+                        for (int v = 0; v < NV; v++)
+                            acc[k][v] = FMA((VF)(wt[at[k]]), x[v], acc[k][v]);
+                }
+            }
+        }
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void conv2d_direct(__global float *restrict y, __global const float *restrict x,
+                   __global const float *restrict w, int in_c, int in_h, int in_w, int out_c,
+                   int out_h, int out_w PHASE_PARAMS, __local float *restrict u EPI_PARAMS)
+{
+#ifndef BWD_DATA
+    const int h0 = 0, w0 = 0;
+#endif
+    const int n_h = (out_h - h0 + OUT_SH - 1) / OUT_SH, n_w = (out_w - w0 + OUT_SW - 1) / OUT_SW;
+    const int segments = (n_w + COLS - 1) / COLS;
+    const int row0 = (int)get_global_id(0) / segments * ROWS;
+    const int col0 = (int)get_global_id(0) % segments * COLS;
+    const int o_first = (int)get_global_id(1) * OCS, o_last = min(o_first + OCS, out_c);
+    const int img = get_global_id(2), group = img % GROUPS;
+
+    struct band b;
+    b.h = axis_of(KH, SH, DH, PT, h0, PER_H, STEP_H);
+    b.w = axis_of(KW, SW, DW, PL, w0, PER_W, STEP_W);
+    b.rows = min(ROWS, n_h - row0);
+    b.cols = min(COLS, n_w - col0);
+    b.px = b.rows * b.cols;
+    b.residues = min(b.h.taps, V_PER);
+    b.slots = b.rows + (b.h.taps - 1) / V_PER * STEP_H;
+    b.plane = b.residues * b.slots * b.cols;
+    b.top = row0 * V_SH - b.h.pad;
+    b.wo = WEIGHTS_OUT;
+    b.wi = WEIGHTS_IN;
+    const int depth = b.h.taps > 0 && b.w.taps > 0 ? in_c : 0; /* no tap at all: zeros */
+    const int channel = b.w.taps * b.plane;
+    const int y_plane = out_h * out_w;
+    const int y0 = img * out_c * y_plane + (h0 + row0 * OUT_SH) * out_w + w0 + col0 * OUT_SW;
+    __local float *pad = u + min(ICB, depth) * channel + (NV + 1) * VW;
+
+    x += img * in_c * in_h * in_w;
+    w += group * in_c * out_c * KH * KW + b.h.first * KW + b.w.first;
+    for (int c0 = 0; c0 == 0 || c0 < depth; c0 += ICB) {
+        const int nc = min(ICB, depth - c0);
+        const bool last = c0 + ICB >= depth;
+        for (int c = 0; c < nc; c++)
+            unfold(u + c * channel, pad, x + (c0 + c) * in_h * in_w, in_h, in_w, b.top,
+                   col0 * V_SW - b.w.pad, b.slots, b.residues, b.cols, b.w.taps);
+        for (int p = 0; p < b.px; p += NV * VW) {
+            for (int o = o_first; o < o_last; o += OCT) {
+                VF acc[OCT][NV];
+                int at[OCT]; /* channels that do not exist repeat the last one, and are not stored */
+#pragma unroll
+                for (int k = 0; k < OCT; k++) {
+                    const int m = min(o + k, o_last - 1);
+                    at[k] = m * b.wo;
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        acc[k][v] = c0 == 0 ? (VF)(0.0f)
+                                            : partial_sum(y, y0 + m * y_plane, p + v * VW,
+                                                          b.px - p - v * VW, b.cols, out_w);
+                }
+                multiply(acc, at, &b, u, w + c0 * b.wi, nc, p, in_h);
+#pragma unroll
+                for (int k = 0; k < OCT; k++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        if (o + k < o_last && p + v * VW < b.px)
+                            store(acc[k][v], y, y0 + (o + k) * y_plane, p + v * VW,
+                                  b.px - p - v * VW, b.cols, out_w, group * out_c + o + k,
+                                  last EPI_ARGS);
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/* conv2d/ref: one work-item an element of y, any geometry. Products are added in the order channel, row,
+ * column. KH, KW filter; SH, SW stride; DH, DW dilation; PT, PL padding; GROUPS. */
+__kernel void conv2d_ref(__global float *restrict y, __global const float *restrict x,
+                         __global const float *restrict w, int channels, int spatial, int n,
+                         int in_c, int in_h, int in_w, int out_w EPI_PARAMS)
+{
+    int m;
+    const int i = channel_element(&m, channels, spatial, n);
+    if (i < 0)
+        return;
+    const int oh = i % spatial / out_w, ow = i % spatial % out_w;
+    const int img = i / spatial / channels, g = m / (channels / GROUPS);
+    __global const float *xg = x + (img * GROUPS + g) * in_c * in_h * in_w;
+    __global const float *wm = w + m * in_c * KH * KW;
+    float v = 0.0f;
+    for (int c = 0; c < in_c; c++) {
+        for (int r = 0; r < KH; r++) {
+            const int ih = oh * SH + r * DH - PT;
+            if (ih < 0 || ih >= in_h)
+                continue;
+            for (int s = 0; s < KW; s++) {
+                const int iw = ow * SW + s * DW - PL;
+                if (iw >= 0 && iw < in_w)
+                    v = FMA(xg[(c * in_h + ih) * in_w + iw], wm[(c * KH + r) * KW + s], v);
+            }
+        }
+    }
+    y[i] = epi(v, i, m EPI_ARGS);
+}

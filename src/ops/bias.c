@@ -1,0 +1,50 @@
+/* y = x + b, one b a channel. */
+#include "ops/attrs.h"
+#include "ops/graph.h"
+#include "ops/shared.h"
+
+static int bias_infer(struct problem *p)
+{
+    int err = 0;
+    TRY(check_floats(p));
+    TRY(check_channels(p, 1, 0));
+    p->out[0] = p->in[0];
+out:
+    return err;
+}
+
+static int bias_grad(struct graph *g, const struct node *n, const int *dy, int *dx)
+{
+    (void)n;
+    dx[0] = dy[0];
+    dx[1] = graph_add(g, &op_bias_bwd, NULL, (const int[]){dy[0]});
+    return g->status;
+}
+
+static int bias_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                         struct launches *l)
+{
+    (void)caps;
+    struct launch *k = launch_add(l, "bias_ref", "bias_ref");
+    launch_out(k, "y", 0);
+    launch_in(k, "x", 0);
+    launch_in(k, "b", 1);
+    launch_channels(k, p, tv[0]);
+    launch_epilogue(k, p);
+    return l->err;
+}
+
+static const struct variant variants[] = {
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = bias_ref_plan},
+    {0},
+};
+
+const struct op op_bias = {
+    .name = "bias",
+    .in = {"x", "b"},
+    .out = {"y"},
+    .flags = OP_EPILOGUE | OP_INPLACE,
+    .infer = bias_infer,
+    .grad = bias_grad,
+    .variants = variants,
+};

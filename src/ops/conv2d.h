@@ -1,0 +1,52 @@
+/* What the convolution and its two gradients share: the arithmetic of shapes, and the CPU kernel that
+ * computes both y and dx. */
+#ifndef OPS_CONV2D_H
+#define OPS_CONV2D_H
+
+#include "ops/attrs.h"
+
+/* A convolution on known shapes. Channels are those of one group; pairs are {height, width}. */
+struct conv2d {
+    int n, groups;
+    int in_c, in[2];
+    int out_c, out[2];
+    int kernel[2], stride[2], dilation[2];
+    int pad[2]; /* top, left; bottom and right only make `out` larger */
+};
+
+/* The one place that knows out = floor((in + pads - dilation (kernel - 1) - 1) / stride) + 1.
+ * x is N x C x H x W, w M x C/groups x R x S; p's kernel is not looked at.
+ * Fails: SHAPE, the message names `op`. */
+int conv2d_geometry(struct conv2d *out, const char *op, const struct ocelli_shape *x,
+                    const struct ocelli_shape *w, const struct ocelli_conv2d_params *p);
+/* Its y. */
+struct ocelli_shape conv2d_out_shape(const struct conv2d *c);
+/* dy, as given, is y's shape. */
+int conv2d_check_dy(const struct conv2d *c, const char *op, const struct ocelli_shape *dy);
+struct cost conv2d_cost(const struct conv2d *c);
+/* KH KW SH SW DH DW PT PL GROUPS. */
+void conv2d_define(struct launch *k, const struct conv2d *c);
+
+/* Rows of an attribute table whose params struct is or begins with struct ocelli_conv2d_params. */
+#define CONV2D_MAX 1000000
+#define CONV2D_INTS(word, n, dflt, lowest)                                                         \
+    {                                                                                              \
+        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_conv2d_params, word),    \
+        .count = n, .def = dflt, .min = lowest, .max = CONV2D_MAX                                  \
+    }
+#define CONV2D_ATTRS                                                                               \
+    CONV2D_INTS(stride, 2, 1, 1), CONV2D_INTS(dilation, 2, 1, 1), CONV2D_INTS(pad, 4, 0, 0),       \
+        CONV2D_INTS(groups, 1, 1, 1),                                                              \
+    {                                                                                              \
+        .name = "strict", .type = ATTR_BOOL, .offset = offsetof(struct ocelli_conv2d_params, strict) \
+    }
+
+/* ---- cl/conv2d_direct.cl, for conv2d and, with `data`, for conv2d_bwd_data ---- */
+
+extern const struct tunable conv2d_direct_tunables[];
+void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps *caps, int *tv);
+bool conv2d_direct_valid(const struct conv2d *c, bool data, const struct caps *caps, const int *tv);
+void conv2d_direct_plan(const struct problem *p, const struct conv2d *c, bool data, const int *tv,
+                        struct launches *l);
+
+#endif

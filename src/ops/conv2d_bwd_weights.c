@@ -1,0 +1,281 @@
+#include "ops/conv2d.h"
+#include "ops/shared.h"
+
+static const struct attr attrs[] = {CONV2D_INTS(kernel, 2, 1, 1), CONV2D_ATTRS, ATTR_END};
+
+/* The forward convolution; dy is checked to be its y. */
+static int geometry(const struct problem *p, struct conv2d *c)
+{
+    int err;
+    const struct ocelli_conv2d_params *a = p->attr;
+    const struct ocelli_shape *dy = &p->in[0].shape, *x = &p->in[1].shape;
+    TRY(check_rank(p, 0, 4));
+    TRY(check_rank(p, 1, 4));
+    const struct ocelli_shape w =
+        OCELLI_SHAPE(dy->dim[1], x->dim[1] / a->groups, a->kernel[0], a->kernel[1]);
+    TRY(conv2d_geometry(c, p->op->name, x, &w, a));
+    TRY(conv2d_check_dy(c, p->op->name, dy));
+out:
+    return err;
+}
+
+static int infer(struct problem *p)
+{
+    int err;
+    struct conv2d c;
+    TRY(check_floats(p));
+    TRY(geometry(p, &c));
+    p->out[0] = (struct desc){
+        OCELLI_F32,
+        OCELLI_SHAPE((int64_t)c.groups * c.out_c, c.in_c, c.kernel[0], c.kernel[1])};
+out:
+    return err;
+}
+
+static struct cost cost(const struct problem *p)
+{
+    struct conv2d c;
+    return geometry(p, &c) == 0 ? conv2d_cost(&c) : (struct cost){0};
+}
+
+/* ---- ref ---- */
+
+static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l)
+{
+    struct conv2d c;
+    int err = geometry(p, &c);
+    (void)caps;
+    if (err)
+        return err;
+    struct launch *k = launch_add(l, "conv2d_bwd_weights_ref", "conv2d_bwd_weights_ref");
+    conv2d_define(k, &c);
+    launch_out(k, "dw", 0);
+    launch_in(k, "dy", 0);
+    launch_in(k, "x", 1);
+    launch_channels(k, p, tv[0]);
+    launch_int(k, "batch", c.n);
+    launch_int(k, "in_h", c.in[0]);
+    launch_int(k, "in_w", c.in[1]);
+    launch_int(k, "out_c", c.groups * c.out_c);
+    launch_int(k, "out_h", c.out[0]);
+    launch_int(k, "out_w", c.out[1]);
+    return l->err;
+}
+
+/* ---- direct ---- */
+
+enum { T_VW, T_NV, T_TC, T_TR, T_TS, T_ROWS, T_UNITS, T_HOLD, T_ICB };
+
+static const struct tunable direct_tunables[] = {
+    [T_VW] = {"VW", (const int[]){16, 8, 4, 0}},
+    [T_NV] = {"NV", (const int[]){1, 2, 3, 4, 0}},
+    [T_TC] = {"TC", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 20, 28, 0}},
+    [T_TR] = {"TR", (const int[]){1, 2, 3, 4, 5, 6, 7, 0}},
+    [T_TS] = {"TS", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 0}},
+    [T_ROWS] = {"ROWS", (const int[]){1, 2, 3, 4, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 56, 64, 128,
+                                      256, 512, 1024, 0}},
+    [T_UNITS] = {"UNITS", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 0}},
+    [T_HOLD] = {"HOLD", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 0}},
+    [T_ICB] = {"ICB", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 0}},
+    {0},
+};
+
+#define MAX_TILE 32 /* vectors: more are never registers, and compile slowly */
+#define SUM_TAPS 64 /* of the second launch, about so many a work-item */
+
+/* Sizes that follow from the tunables. */
+struct tiling {
+    int tiles[2];      /* TR x TS tiles over the filter */
+    size_t pitch, plane; /* floats of a copied input row and channel */
+    size_t local;      /* floats of local memory */
+    size_t m_blocks, c_blocks, units, chunks;
+    size_t part;       /* floats of all chunks' sums */
+};
+
+static struct tiling tiling_of(const struct conv2d *c, const int *tv)
+{
+    struct tiling t;
+    size_t mb = (size_t)(tv[T_VW] * tv[T_NV]), rows = (size_t)MIN(tv[T_ROWS], c->out[0]);
+    size_t taps[2];
+    for (int i = 0; i < 2; i++) {
+        int tile = tv[i == 0 ? T_TR : T_TS];
+        t.tiles[i] = (c->kernel[i] + tile - 1) / tile;
+        taps[i] = (size_t)(t.tiles[i] * tile);
+    }
+    t.pitch = (size_t)(c->out[1] - 1) * (size_t)c->stride[1] + (taps[1] - 1) * (size_t)c->dilation[1] + 1;
+    t.plane = t.pitch * ((rows - 1) * (size_t)c->stride[0] + (taps[0] - 1) * (size_t)c->dilation[0] + 1);
+    t.local = (size_t)tv[T_HOLD] * (((size_t)tv[T_ROWS] * (size_t)c->out[1] + (size_t)tv[T_VW]) * mb +
+                                    (size_t)tv[T_TC] * t.plane) +
+              (size_t)tv[T_VW];
+    t.m_blocks = div_up((size_t)c->out_c, mb);
+    t.c_blocks = div_up((size_t)c->in_c, (size_t)tv[T_ICB]);
+    t.units = (size_t)c->n * div_up((size_t)c->out[0], (size_t)tv[T_ROWS]);
+    t.chunks = div_up(t.units, (size_t)tv[T_UNITS]);
+    t.part = t.chunks * (size_t)c->groups * t.m_blocks * round_up((size_t)c->in_c, (size_t)tv[T_TC]) *
+             taps[0] * taps[1] * mb;
+    return t;
+}
+
+static bool direct_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    struct conv2d c;
+    for (int i = 0; direct_tunables[i].name; i++)
+        if (tv[i] < 1)
+            return false;
+    if (geometry(p, &c) != 0)
+        return false;
+    struct tiling t = tiling_of(&c, tv);
+    return tv[T_ICB] % tv[T_TC] == 0 && tv[T_TC] * tv[T_TR] * tv[T_TS] * tv[T_NV] <= MAX_TILE &&
+           t.local <= caps->local_bytes / sizeof(float);
+}
+
+/* Cycles of all tiles for one pixel: multiply-adds against loads of a step. */
+static double tile_cycles(const struct conv2d *c, const struct caps *caps, const int *tv)
+{
+    double taps = tv[T_TC] * tv[T_TR] * tv[T_TS];
+    double width = tv[T_VW] == caps->vector_width ? 1 : 0.55;
+    double fma = taps * tv[T_NV] * width, load = (taps + 2 * tv[T_NV] * width) / 2;
+    struct tiling t = tiling_of(c, tv);
+    return (double)t.m_blocks * t.tiles[0] * t.tiles[1] *
+           (double)div_up((size_t)c->in_c, (size_t)tv[T_TC]) * (MAX(MAX(fma, load), 4) + 1.5);
+}
+
+static void choose_tile(const struct conv2d *c, const struct caps *caps, int *tv)
+{
+    const int regs = caps->vector_width == 16 ? 31 : 15;
+    double best = 0;
+    int t[MAX_TUNABLES];
+    for (int i = 0; i < MAX_TUNABLES; i++)
+        t[i] = tv[i];
+    for (const int *vw = direct_tunables[T_VW].values; *vw; vw++)
+        for (const int *nv = direct_tunables[T_NV].values; *nv; nv++)
+            for (const int *tc = direct_tunables[T_TC].values; *tc && *tc <= c->in_c; tc++)
+                for (const int *tr = direct_tunables[T_TR].values; *tr && *tr <= c->kernel[0]; tr++)
+                    for (const int *ts = direct_tunables[T_TS].values; *ts && *ts <= c->kernel[1]; ts++) {
+                        if (*vw > caps->vector_width || (*tc * *tr * *ts + 1) * *nv > regs)
+                            continue;
+                        t[T_VW] = *vw;
+                        t[T_NV] = *nv;
+                        t[T_TC] = *tc;
+                        t[T_TR] = *tr;
+                        t[T_TS] = *ts;
+                        double cycles = tile_cycles(c, caps, t);
+                        if (best == 0 || cycles < best) {
+                            best = cycles;
+                            for (int i = 0; i <= T_TS; i++)
+                                tv[i] = t[i];
+                        }
+                    }
+}
+
+static int at_most(int tunable, size_t limit)
+{
+    const int *v = direct_tunables[tunable].values;
+    while (v[1] && (size_t)v[1] <= limit)
+        v++;
+    return *v;
+}
+
+static int at_least(int tunable, size_t limit)
+{
+    const int *v = direct_tunables[tunable].values;
+    while (v[1] && (size_t)v[0] < limit)
+        v++;
+    return *v;
+}
+
+#define LOCAL_BYTES (256 * 1024) /* dy and input bands: half a core's second-level cache or less */
+#define WANT_ITEMS 16 /* fixed: chunks decide the order of additions, and must not depend on the device */
+
+static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d c;
+    if (geometry(p, &c) != 0)
+        return;
+    const size_t limit = MIN(caps->local_bytes, (size_t)LOCAL_BYTES) / sizeof(float);
+    tv[T_ROWS] = tv[T_UNITS] = tv[T_HOLD] = tv[T_ICB] = 1;
+    choose_tile(&c, caps, tv);
+    tv[T_ROWS] = at_least(T_ROWS, (size_t)c.out[0]);
+    while (tv[T_ROWS] > 1 && tiling_of(&c, tv).local > limit)
+        tv[T_ROWS] = at_most(T_ROWS, (size_t)tv[T_ROWS] - 1);
+    struct tiling t = tiling_of(&c, tv);
+    size_t fixed = t.m_blocks * (size_t)c.groups;
+    size_t chunks = MIN(t.units, div_up(WANT_ITEMS, fixed));
+    tv[T_UNITS] = at_least(T_UNITS, div_up(t.units, chunks));
+    tv[T_HOLD] = at_most(T_HOLD, (size_t)tv[T_UNITS]);
+    while (tv[T_HOLD] > 1 && tiling_of(&c, tv).local > limit)
+        tv[T_HOLD] = at_most(T_HOLD, (size_t)tv[T_HOLD] - 1);
+    size_t split = div_up(WANT_ITEMS, fixed * chunks);
+    tv[T_ICB] = (int)round_up(div_up((size_t)c.in_c, split), (size_t)tv[T_TC]);
+}
+
+static bool direct_applicable(const struct problem *p, const struct caps *caps)
+{
+    int tv[MAX_TUNABLES] = {0};
+    if (!caps->cpu_style)
+        return false;
+    direct_defaults(p, caps, tv);
+    return direct_valid(p, caps, tv); /* else the rows are too long for the device's local memory */
+}
+
+static int direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                       struct launches *l)
+{
+    struct conv2d c;
+    int err = geometry(p, &c);
+    (void)caps;
+    if (err)
+        return err;
+    struct tiling t = tiling_of(&c, tv);
+    size_t sum_c = (size_t)MAX(SUM_TAPS / (c.kernel[0] * c.kernel[1]), 1);
+    int part = launch_scratch(l, t.part * sizeof(float));
+    for (int stage = 0; stage < 2; stage++) {
+        struct launch *k = launch_add(l, "conv2d_bwd_weights_direct",
+                                      stage == 0 ? "conv2d_bwd_weights_direct"
+                                                 : "conv2d_bwd_weights_direct_sum");
+        for (int i = 0; direct_tunables[i].name; i++)
+            launch_define(k, "%s=%d", direct_tunables[i].name, tv[i]);
+        launch_define(k, "TILES_H=%d", t.tiles[0]);
+        launch_define(k, "TILES_W=%d", t.tiles[1]);
+        launch_define(k, "PITCH=%zu", t.pitch);
+        launch_define(k, "PLANE=%zu", t.plane);
+        launch_define(k, "SUM_C=%zu", sum_c);
+        conv2d_define(k, &c);
+        if (stage == 1) {
+            launch_out(k, "dw", 0);
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_READ);
+            launch_int(k, "chunks", (int)t.chunks);
+            launch_int(k, "in_c", c.in_c);
+            launch_int(k, "out_c", c.out_c);
+            launch_grid3(k, div_up((size_t)c.in_c, sum_c), t.m_blocks, (size_t)c.groups, 1, 1, 1);
+            continue;
+        }
+        launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_WRITE);
+        launch_in(k, "dy", 0);
+        launch_in(k, "x", 1);
+        launch_int(k, "units", (int)t.units);
+        launch_int(k, "in_c", c.in_c);
+        launch_int(k, "in_h", c.in[0]);
+        launch_int(k, "in_w", c.in[1]);
+        launch_int(k, "out_c", c.out_c);
+        launch_int(k, "out_h", c.out[0]);
+        launch_int(k, "out_w", c.out[1]);
+        launch_local(k, "d", t.local * sizeof(float));
+        launch_grid3(k, t.chunks, t.m_blocks, (size_t)c.groups * t.c_blocks, 1, 1, 1);
+    }
+    return l->err;
+}
+
+static const struct variant variants[] = {
+    {.name = "direct", .tunables = direct_tunables, .applicable = direct_applicable,
+     .defaults = direct_defaults, .valid = direct_valid, .plan = direct_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
+    {0},
+};
+
+const struct op op_conv2d_bwd_weights = {
+    .name = "conv2d_bwd_weights", .in = {"dy", "x"}, .out = {"dw"},
+    .attr_size = sizeof(struct ocelli_conv2d_params), .attrs = attrs, .infer = infer, .cost = cost,
+    .variants = variants,
+};

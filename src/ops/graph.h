@@ -1,0 +1,63 @@
+/* The graph's data: values, and nodes in an order in which they can run. Plain arrays; the passes over
+ * them are in src/graph/. */
+#ifndef OPS_GRAPH_H
+#define OPS_GRAPH_H
+
+#include <ocelli/graph.h>
+
+#include "ops/op.h"
+
+enum value_kind { VALUE_TEMP, VALUE_INPUT, VALUE_WEIGHT, VALUE_STATE, VALUE_CONST };
+
+struct value {
+    const char *name; /* NULL: none */
+    enum value_kind kind;
+    struct desc desc;
+    int node;         /* that makes it, -1 for inputs, weights, states and constants */
+    const char *output; /* the name it can be read by after a run, NULL: none */
+    struct ocelli_init init; /* WEIGHT, STATE */
+    const void *data;        /* CONST */
+};
+
+struct node {
+    const struct op *op;
+    const char *name; /* of the layer it belongs to, NULL: none */
+    void *attr;
+    int in[OP_MAX_IN + OP_MAX_EPI]; /* values; OCELLI_NONE for an absent optional one */
+    int n_in;
+    int out[OP_MAX_OUT];
+    int n_out;
+    struct epilogue epi;
+};
+
+struct graph {
+    struct arena arena; /* names, attributes, constant data */
+    struct value *value;
+    int n_values, cap_values;
+    struct node *node;
+    int n_nodes, cap_nodes;
+    int status;
+    const char *why; /* the words of the failure that set it */
+    enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
+    const char *layer;          /* name given to nodes added now */
+};
+
+/* The public opaque struct is this one. */
+struct ocelli_graph {
+    struct graph g;
+};
+
+/* Appends a node: fills attribute defaults, infers, makes its output values. `in` holds op_inputs(op)
+ * values. Returns output 0 (further ones follow it in number), or OCELLI_NONE with the status set. */
+int graph_add(struct graph *g, const struct op *op, const void *attr, const int *in);
+/* Appends a value. name may be NULL; a name in use fails. */
+int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
+int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
+/* Sets the sticky status, first failure wins; returns OCELLI_NONE. */
+int graph_fail(struct graph *g, int err);
+/* The node's problem, descriptions copied; attr is borrowed. */
+void node_problem(const struct graph *g, const struct node *n, struct problem *p);
+int graph_clone(const struct graph *g, struct graph **out);
+void graph_free(struct graph **g);
+
+#endif

@@ -1,0 +1,153 @@
+#include "ops/shared.h"
+
+#include "ops/attrs.h"
+
+/* ---- Checks for infer ---- */
+
+int check_floats(const struct problem *p)
+{
+    for (int i = 0; i < op_inputs(p->op); i++)
+        if (p->in[i].shape.rank >= 0 && p->in[i].dtype != OCELLI_F32)
+            return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not f32", p->op->name, p->op->in[i],
+                        dtype_name(p->in[i].dtype));
+    return 0;
+}
+
+int check_same(const struct problem *p, int i, int j)
+{
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
+    if (shape_equal(&p->in[i].shape, &p->in[j].shape))
+        return 0;
+    return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, %s is %s", p->op->name, p->op->in[i],
+                shape_text(&p->in[i].shape, a), p->op->in[j], shape_text(&p->in[j].shape, b));
+}
+
+int check_rank(const struct problem *p, int i, int rank)
+{
+    char a[SHAPE_TEXT];
+    if (p->in[i].shape.rank == rank)
+        return 0;
+    return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, of rank %d, not %d", p->op->name, p->op->in[i],
+                shape_text(&p->in[i].shape, a), p->in[i].shape.rank, rank);
+}
+
+int check_channels(const struct problem *p, int i, int x)
+{
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
+    const struct ocelli_shape *s = &p->in[i].shape, *sx = &p->in[x].shape;
+    if (sx->rank < 2)
+        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, which has no channels", p->op->name, p->op->in[x],
+                    shape_text(sx, a));
+    if (s->rank != 1 || s->dim[0] != sx->dim[1])
+        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not one value for each of the %lld channels of %s",
+                    p->op->name, p->op->in[i], shape_text(s, a), (long long)sx->dim[1],
+                    shape_text(sx, b));
+    return 0;
+}
+
+int check_labels(const struct problem *p, int i, int x)
+{
+    char a[SHAPE_TEXT], b[SHAPE_TEXT];
+    const struct ocelli_shape *s = &p->in[i].shape, *sx = &p->in[x].shape;
+    int err = check_rank(p, x, 2);
+    if (err)
+        return err;
+    if (p->in[x].dtype != OCELLI_F32)
+        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not f32", p->op->name, p->op->in[x],
+                    dtype_name(p->in[x].dtype));
+    if (p->in[i].dtype != OCELLI_I32 || s->rank != 1 || s->dim[0] != sx->dim[0])
+        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s %s, not an i32 for each row of %s", p->op->name,
+                    p->op->in[i], dtype_name(p->in[i].dtype), shape_text(s, a), shape_text(sx, b));
+    return 0;
+}
+
+/* ---- One work-item an element ---- */
+
+const struct tunable element_tunables[] = {
+    {"GROUP", (const int[]){256, 64, 0}},
+    {0},
+};
+
+bool element_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    (void)p;
+    return (size_t)tv[0] <= caps->max_group && (size_t)tv[0] <= caps->max_item[0];
+}
+
+struct channels channels_of(const struct desc *d)
+{
+    const struct ocelli_shape *s = &d->shape;
+    struct channels e = {1, 1, 1};
+    if (s->rank > 0)
+        e.n = (int)s->dim[0];
+    if (s->rank > 1)
+        e.c = (int)s->dim[1];
+    for (int i = 2; i < s->rank; i++)
+        e.s *= (int)s->dim[i];
+    return e;
+}
+
+/* i / d for 0 <= i < 2^31 as a multiplication: floor(i m / 2^(31 + l)), m = floor(2^(31 + l) / d) + 1, l the
+ * number of bits of d - 1 (Granlund and Montgomery 1994, theorem 4.2). */
+static void divisor(int d, int *mul, int *shift)
+{
+    int l = 0;
+    while (l < 31 && (d - 1) >> l)
+        l++;
+    *mul = (int)(uint32_t)(((uint64_t)1 << (31 + l)) / (uint64_t)d + 1);
+    *shift = l;
+}
+
+void launch_channels(struct launch *k, const struct problem *p, int group)
+{
+    struct channels e = channels_of(&p->out[0]);
+    int n = (int)shape_count(&p->out[0].shape), mul, shift;
+    launch_int(k, "n", n);
+    launch_int(k, "channels", e.c);
+    divisor(e.c, &mul, &shift);
+    launch_int(k, "channels_mul", mul);
+    launch_int(k, "channels_shift", shift);
+    divisor(e.s, &mul, &shift);
+    launch_int(k, "spatial_mul", mul);
+    launch_int(k, "spatial_shift", shift);
+    launch_grid1(k, (size_t)n, (size_t)group);
+}
+
+/* ---- One row a work-item or a work-group ---- */
+
+const struct tunable row_tunables[] = {
+    {"ROW_GROUP", (const int[]){1, 64, 256, 0}},
+    {0},
+};
+
+void row_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    (void)p;
+    tv[0] = caps->cpu_style || caps->max_group < 64 ? 1 : 64;
+}
+
+bool row_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    return element_valid(p, caps, tv);
+}
+
+void launch_rows(struct launch *k, const struct caps *caps, int group, size_t rows)
+{
+    int vw = caps->vector_width;
+    launch_define(k, "ROW_GROUP=%d", group);
+    if (group == 1)
+        launch_define(k, "VW=%d", vw == 8 || vw == 16 ? vw : 4);
+    launch_grid1(k, rows * (size_t)group, (size_t)group);
+}
+
+/* ---- Attributes ---- */
+
+const struct attr unary_attrs[] = {
+    {.name = "kind", .type = ATTR_ENUM, .offset = offsetof(struct ocelli_unary_params, kind),
+     .count = 1, .words = act_words, .min = 1},
+    {.name = "alpha", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, alpha),
+     .count = 1, .def = 1},
+    {.name = "beta", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, beta),
+     .count = 1, .def = 1},
+    ATTR_END,
+};

@@ -1,0 +1,50 @@
+/* A function of each element by itself; act.c has the table. */
+#include "ops/attrs.h"
+#include "ops/graph.h"
+#include "ops/shared.h"
+
+static int unary_infer(struct problem *p)
+{
+    p->out[0] = p->in[0];
+    return check_floats(p);
+}
+
+static int unary_grad(struct graph *g, const struct node *n, const int *dy, int *dx)
+{
+    const struct ocelli_unary_params *a = n->attr;
+    int r = act_info(a->kind)->grad_from_y ? n->out[0] : n->in[0];
+    dx[0] = graph_add(g, &op_unary_bwd, a, (const int[]){dy[0], r});
+    return g->status;
+}
+
+static int unary_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                          struct launches *l)
+{
+    (void)caps;
+    const struct ocelli_unary_params *a = p->attr;
+    int n = (int)shape_count(&p->out[0].shape);
+    struct launch *k = launch_add(l, "unary_ref", "unary_ref");
+    launch_out(k, "y", 0);
+    launch_in(k, "x", 0);
+    launch_int(k, "n", n);
+    launch_act(k, "FUNCTION", &(struct act){a->kind, a->alpha, a->beta});
+    launch_grid1(k, (size_t)n, (size_t)tv[0]);
+    return l->err;
+}
+
+static const struct variant variants[] = {
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = unary_ref_plan},
+    {0},
+};
+
+const struct op op_unary = {
+    .name = "unary",
+    .in = {"x"},
+    .out = {"y"},
+    .flags = OP_INPLACE,
+    .attr_size = sizeof(struct ocelli_unary_params),
+    .attrs = unary_attrs,
+    .infer = unary_infer,
+    .grad = unary_grad,
+    .variants = variants,
+};

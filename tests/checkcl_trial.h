@@ -1,0 +1,90 @@
+/* What the files of checkcl share. */
+#ifndef TESTS_CHECKCL_TRIAL_H
+#define TESTS_CHECKCL_TRIAL_H
+
+#include "checkcl.h"
+#include "device/device.h"
+
+#define MAX_RESULTS (OP_MAX_OUT + OP_MAX_IN)
+
+/* A result of the operation: an output, or an input that it updates. */
+struct result {
+    bool updated; /* input `index`, else output `index` */
+    int index;
+    struct desc desc;
+    double *want, *mag, *bound; /* bound 0: equal */
+    double terms;
+};
+
+/* One problem with its data and what should come out of it. */
+struct trial {
+    const struct problem *p;
+    const struct oracle *oracle;
+    const char *text; /* the problem string */
+    uint64_t seed;
+    enum fill_mode mode;
+    double *in[OP_MAX_IN + OP_MAX_EPI]; /* NULL for an absent one */
+    struct result result[MAX_RESULTS];
+    int n_results;
+    struct arena arena;
+};
+
+/* Fills the inputs and computes the results with their bounds; false with words in `why` when the problem
+ * cannot be tested so. trial_free() in any case. */
+bool trial_init(struct trial *t, const struct problem *p, const struct oracle *oracle,
+                const char *text, uint64_t seed, enum fill_mode mode, struct text *why);
+void trial_free(struct trial *t);
+
+/* Inputs (checkcl_fill.c). */
+void fill_inputs(struct trial *t);
+
+/* Adds the epilogue to result 0, which the oracle computed without, and sets all bounds
+ * (checkcl_compare.c). */
+bool set_bounds(struct trial *t, struct text *why);
+/* Are the device's values within the bounds, and do they say anything? */
+bool compare(const struct trial *t, int k, const float *got, struct text *why);
+
+/* A variant with tunables on a device, ready to run (checkcl_run.c). */
+struct bench_result {
+    double ms; /* median */
+    int runs;
+};
+struct subject {
+    struct ocelli_device *dev;
+    const struct variant *variant;
+    const int *tv;
+    struct kept *exact; /* not NULL: every buffer as long as its content, nothing filled in but the inputs,
+                           one run: the checker that runs the kernels sees to the rest */
+};
+/* Tensors that live to the end: oclgrind 21.10 takes what it knew of a released buffer for another one in its
+ * place. */
+struct kept {
+    struct ocelli_tensor **tensor;
+    int n, cap;
+};
+void kept_free(struct kept *k);
+/* Runs the trial twice, over different garbage, and compares everything. */
+bool subject_check(const struct subject *s, const struct trial *t, struct text *why);
+/* Times back-to-back runs of a problem on random data (checkcl_bench.c). */
+bool subject_bench(const struct subject *s, const struct problem *p, struct bench_result *out,
+                   struct text *why);
+
+/* The buffers of a problem, and its launches recorded (checkcl_run.c). */
+struct block {
+    struct binding binding;
+    struct ocelli_tensor *tensor; /* over the whole buffer, canaries included */
+    size_t total, offset, bytes;  /* content at `offset` */
+    uint8_t *initial, *got;       /* `total` bytes */
+    bool is_input;
+};
+struct setup {
+    struct block *block;
+    int n_blocks;
+    struct launches launches;
+    struct cmdlist *list;
+    struct kept *kept; /* NULL: tensors go with the setup */
+};
+int setup_init(struct setup *u, const struct subject *s, const struct problem *p);
+void setup_free(struct setup *u);
+
+#endif
