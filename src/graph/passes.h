@@ -1,0 +1,53 @@
+/* Passes over a graph. Each takes a graph that is right and leaves one that is right; none knows a
+ * device beyond its caps. */
+#ifndef GRAPH_PASSES_H
+#define GRAPH_PASSES_H
+
+#include "device/caps.h"
+#include "ops/graph.h"
+
+/* Drops nodes whose results nobody needs: what outputs and updated inputs do not depend on. */
+int graph_prune(struct graph *g);
+
+/* Moves bias, residual add, activation and activation gradient into the epilogue of the node that makes
+ * their input, where that input has no other reader. */
+int graph_fuse(struct graph *g);
+
+/* What was chosen for a node. */
+struct choice {
+    const struct variant *variant; /* NULL: an alias, no launch */
+    int tv[MAX_TUNABLES];
+    struct launches launches;
+};
+/* Chooses a variant for every node and writes its launches. *out: n_nodes choices. */
+int graph_select(const struct graph *g, const struct caps *caps, const char *force,
+                 struct choice **out);
+void choices_free(struct choice **c, int n);
+
+/* Where a value or scratch buffer lies. */
+enum place_kind {
+    PLACE_NONE,   /* never stored */
+    PLACE_ARENA,  /* at `offset` of arena `arena` */
+    PLACE_OWN,    /* memory of its own: inputs, outputs, weights, states, constants */
+};
+struct place {
+    enum place_kind kind;
+    int root; /* the value whose memory this is: itself, or the one it aliases */
+    int arena;
+    size_t offset, bytes;
+};
+struct memory_plan {
+    struct place *value;     /* n_values */
+    struct place **scratch;  /* per node, per scratch buffer of its choice */
+    size_t *arena_bytes;     /* each at most caps->max_alloc */
+    int n_arenas, n_nodes;
+    size_t live;             /* the most bytes needed at one step: the lower bound */
+    size_t scratch_peak;     /* the most workspace at one step */
+};
+/* Gives every intermediate value and scratch buffer a place, so that what is alive at the same time
+ * does not overlap. reuse false: no two share bytes. */
+int memory_plan(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                bool reuse, struct memory_plan **out);
+void memory_plan_free(struct memory_plan **m);
+
+#endif

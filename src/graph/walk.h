@@ -1,0 +1,28 @@
+/* Questions that several passes ask of a graph. */
+#ifndef GRAPH_WALK_H
+#define GRAPH_WALK_H
+
+#include "ops/graph.h"
+
+/* graph_prune() for the nodes from `first` on only; what `keep` names is needed too. */
+int graph_prune_from(struct graph *g, int first, const int *keep, int n_keep);
+
+/* The value whose memory v is: itself, or through aliasing operations the one it renames. */
+static inline int alias_root(const struct graph *g, int v)
+{
+    while (g->value[v].node >= 0 && (g->node[g->value[v].node].op->flags & OP_ALIAS))
+        v = g->node[g->value[v].node].in[0];
+    return v;
+}
+
+/* Does node n write into the memory of value v (an optimiser step on a weight)? */
+static inline bool node_updates(const struct graph *g, const struct node *n, int v)
+{
+    for (int j = 0; j < n->n_in; j++)
+        if ((n->op->updates >> j & 1) && n->in[j] != OCELLI_NONE &&
+            alias_root(g, n->in[j]) == alias_root(g, v))
+            return true;
+    return false;
+}
+
+#endif
