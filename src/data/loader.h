@@ -1,0 +1,45 @@
+/* Batches of a dataset, made by a thread ahead of their use. Which images a batch holds depends on the
+ * parameters alone, never on timing. */
+#ifndef DATA_LOADER_H
+#define DATA_LOADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ocelli/data.h>
+
+struct loader;
+
+struct loader_params {
+    int batch;
+    /* true: epoch after epoch without end, each in an order of its own drawn from the seed. The images
+     * that do not fill a last batch are left out, others in every epoch.
+     * false: once in the dataset's order; the last batch is filled up with zeros. */
+    bool shuffle;
+    uint64_t seed;
+    int64_t epoch, step; /* the first batch, both counted from 0: begins where another run stopped */
+    int buffers;         /* batches in memory; 0: 8. Those handed out and not released count too */
+};
+
+struct batch {
+    float *pixels;   /* batch x channels x height x width, 0..1 */
+    int32_t *labels; /* batch */
+    int count;       /* images; what follows is filling */
+    int64_t epoch, step;
+};
+
+/* Batches in an epoch. */
+int64_t loader_steps(const struct ocelli_dataset *ds, int batch, bool shuffle);
+
+/* The dataset must outlive the loader.
+ * Fails: INVALID (fewer images than a batch when shuffling), MEMORY. */
+int loader_create(struct loader **out, const struct ocelli_dataset *ds,
+                  const struct loader_params *p);
+/* The next batch, NULL past the last. Its memory stays as it is until it is released, in any order; at
+ * least one must be released before `buffers` are out.
+ * Fails: INVALID (all are out). */
+int loader_next(struct loader *l, struct batch **out);
+void loader_release(struct loader *l, struct batch *b);
+void loader_destroy(struct loader **l);
+
+#endif
