@@ -1,0 +1,46 @@
+# bash completion for ocelli; commands and options are asked of the command itself.
+
+_ocelli()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]} words
+
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        words=$("${COMP_WORDS[0]}" --help 2>/dev/null | sed -n 's/^  \([a-z-]*\) .*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$words --help --version" -- "$cur")
+        return
+    fi
+    case $prev in
+    --data)
+        mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist" -- "$cur")
+        return
+        ;;
+    --data-dir | --out)
+        mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+        return
+        ;;
+    --trace)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --device)
+        mapfile -t COMPREPLY < <(compgen -W "cpu gpu null" -- "$cur")
+        return
+        ;;
+    --optimizer | --schedule | --init)
+        words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
+            sed -n "/^  $prev /{n;s/^ *one of//p}")
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+        return
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+    else
+        words=
+        [[ $command =~ ^(train|eval|info|dump|bench)$ ]] && words="lenet5 lenet5-1998"
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur")
+    fi
+}
+complete -o filenames -F _ocelli ocelli

@@ -1,0 +1,166 @@
+/* What the commands of `ocelli` share. They use the library's public headers only. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+#include <ocelli/ocelli.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* The exit status, part of the contract with scripts. */
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
+
+/* ---- Options (options.c) ---- */
+
+enum option_kind {
+    OPT_FLAG,  /* bool */
+    OPT_INT,   /* int */
+    OPT_LONG,  /* int64_t */
+    OPT_SEED,  /* uint64_t */
+    OPT_FLOAT, /* float */
+    OPT_TEXT,  /* const char * */
+    OPT_WORD,  /* int, the word's place in `words` */
+    OPT_SHAPE, /* int[4] from NxCxHxW */
+};
+
+struct option_spec {
+    const char *name;
+    enum option_kind kind;
+    size_t offset;            /* into the command's arguments */
+    double min, max;          /* INT, LONG, FLOAT: both counted in */
+    const char *const *words; /* WORD: ends with NULL */
+    const char *arg;          /* its name in the help; NULL for a flag */
+    const char *help;
+};
+
+/* What every command takes, and what the command line said. */
+struct cli {
+    const char *program; /* as it was called */
+    char **argv;         /* the whole line, for the hint how to resume */
+    const struct command *command;
+    const char *device, *platform, *trace;
+    uint64_t seed;
+    bool quiet, verbose, json, help;
+    char **operand;
+    int n_operands;
+};
+
+struct command {
+    const char *name;
+    const char *operands;              /* "MODEL", "" */
+    const char *summary;               /* one line */
+    const char *details;               /* further lines of --help, NULL: none */
+    const struct option_spec *options; /* ends with {0}; NULL: none */
+    const void *defaults;              /* its arguments when nothing is said; NULL: none */
+    size_t args_size;
+    int min_operands, max_operands;
+    int (*run)(struct cli *cli, const void *args);
+};
+
+extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
+    cmd_doctor;
+
+/* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
+ */
+int options_parse(struct cli *cli, int argc, char **argv, void *args);
+void options_help(const struct cli *cli);
+
+/* ---- Output (output.c) ---- */
+
+/* To standard output; a failure is remembered for out_finish(). */
+void out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Flushes; the status, or EXIT_FAILED with a message when something could not be written. */
+int out_finish(int status);
+/* Prints the document and releases it. NULL (out of memory) fails. */
+int out_json(json_t *doc);
+/* json_real(), and null for what JSON has no number for. */
+json_t *json_number(double x);
+json_t *json_shape(const struct ocelli_shape *shape);
+
+/* "ocelli: WHAT: WHY" on standard error; returns EXIT_FAILED. */
+int cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with EXIT_USAGE. */
+int cli_usage(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The library's words for its last failure; `what` goes before them where it is not NULL. */
+int cli_failed(const char *what, int code);
+
+/* "61.7 MiB" into buf; returns buf. */
+#define SIZE_TEXT 24
+const char *size_text(double bytes, char buf[SIZE_TEXT]);
+/* "2x3x5". */
+#define SHAPE_TEXT 176
+const char *shape_text(const struct ocelli_shape *shape, char buf[SHAPE_TEXT]);
+/* "1:05" or "2:03:10". */
+#define TIME_TEXT 32
+const char *time_text(double seconds, char buf[TIME_TEXT]);
+
+bool terminal_utf8(void);
+/* May colours be used on standard output? */
+bool terminal_colour(void);
+/* Columns of the terminal behind fd, 80 where there is none. */
+int terminal_width(int fd);
+double now_seconds(void);
+
+/* ---- Progress (progress.c) ---- */
+
+/* Only one bar at a time; on a terminal only, and not with --quiet. */
+void progress_begin(const struct cli *cli);
+/* At most ten times a second: a bar filled to `fraction` and the words behind it. */
+void progress_show(double fraction, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Takes the bar off the screen, so that a line can be printed; the next progress_show() is drawn.
+ */
+void progress_clear(void);
+void progress_end(void);
+
+/* Receives the library's messages. */
+void cli_log(void *user, enum ocelli_log_level level, const char *message);
+
+/* From now on the first SIGINT or SIGTERM only sets a flag; a second one kills. */
+void interrupt_catch(void);
+bool interrupted(void);
+
+/* ---- Devices and models (model.c) ---- */
+
+/* Opens the device that the options ask for. An exit status. */
+int device_get(struct cli *cli, bool profile, struct ocelli_device **out);
+/* Writes the trace, if one was asked for, and closes. The status, or EXIT_FAILED. */
+int device_done(struct cli *cli, struct ocelli_device **dev, int status);
+const char *device_type_name(enum ocelli_device_type type);
+
+/* Is there a network of that name? Else prints which there are. */
+int net_check(const char *name);
+
+/* The MODEL of the command line. */
+struct model {
+    struct ocelli_trained net;
+    const char *dir; /* the training directory; NULL: a network by name */
+};
+int model_find(const char *name, struct model *out);
+/* Sets batch and extents from --input; all zero: leaves the network's own. */
+void model_input(struct model *m, const int input[4]);
+/* The network's graph. With `train`: input "labels", output "loss" and the optimiser's step. */
+int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
+/* Weights of a graph: the trained ones, or new ones from the seed. */
+int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                  const struct ocelli_graph *g, struct ocelli_weights **out);
+
+/* Ten images, side by side, with what they are and what they were taken for. */
+void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted);
+
+/* ---- Doctor's probes of the operations (probe.c, probe_ops.c) ---- */
+
+struct probe_result {
+    const char *name;
+    bool ok;
+    char detail[512];
+};
+int probe_count(void);
+/* Computes one operation with the device's own choice of kernels and with the reference ones, and
+ * compares both with what the host computes. */
+void probe_run(struct ocelli_device *dev, int i, struct probe_result *out);
+
+#endif

@@ -1,0 +1,295 @@
+/* ocelli bench: how long a network takes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+#define WARM_UP_RUNS 3
+#define LAYER_RUNS 11 /* profiled ones, for the table */
+
+struct bench_args {
+    int batch, runs;
+    bool train, layers;
+    const char *variant;
+};
+
+static const struct bench_args defaults = {.batch = 1, .runs = 50};
+
+static const struct option_spec options[] = {
+    {"batch", OPT_INT, offsetof(struct bench_args, batch), 1, 65536, .arg = "N",
+     .help = "images a run (default 1)"},
+    {"train", OPT_FLAG, offsetof(struct bench_args, train),
+     .help = "a training step: forward, backward, SGD with momentum"},
+    {"runs", OPT_INT, offsetof(struct bench_args, runs), 1, 1000000, .arg = "N",
+     .help = "runs to measure after the warm-up (default 50)"},
+    {"layers", OPT_FLAG, offsetof(struct bench_args, layers),
+     .help = "a row for every launch, with its time on the device"},
+    {"variant", OPT_TEXT, offsetof(struct bench_args, variant), .arg = "LIST",
+     .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    {0},
+};
+
+struct bench {
+    struct ocelli_plan *plan;
+    struct ocelli_device *dev;
+    double setup_ms, median, min, p90; /* ms */
+    double flops;
+    struct ocelli_plan_memory mem;
+    double *layer_ms; /* medians, one a step */
+};
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Of n sorted times; the fraction's nearest rank. */
+static double quantile(const double *t, int n, double fraction)
+{
+    int i = (int)(fraction * (n - 1) + 0.5);
+
+    return t[i];
+}
+
+static int write_all(struct ocelli_tensor *t, const void *data)
+{
+    return ocelli_tensor_write(t, data, ocelli_tensor_bytes(t));
+}
+
+/* Pixels between 0 and 1, each class in turn, a small step. */
+static int fill_inputs(struct ocelli_plan *plan, int classes)
+{
+    struct ocelli_tensor *image = ocelli_plan_tensor(plan, "image");
+    struct ocelli_tensor *labels = ocelli_plan_tensor(plan, "labels");
+    struct ocelli_tensor *lr = ocelli_plan_tensor(plan, "lr");
+    size_t n = ocelli_tensor_bytes(image) / sizeof(float);
+    float *pixel = malloc(n * sizeof(*pixel));
+    int err = OCELLI_ERR_MEMORY;
+
+    if (!pixel)
+        return err;
+    for (size_t i = 0; i < n; i++)
+        pixel[i] = (float)(i * 2654435761u % 256) / 255.0f;
+    err = write_all(image, pixel);
+    if (err == 0 && labels) {
+        size_t count = ocelli_tensor_bytes(labels) / sizeof(int32_t);
+        int32_t *label = (int32_t *)pixel; /* a label an image, so there is room */
+
+        for (size_t i = 0; i < count; i++)
+            label[i] = (int32_t)(i % (size_t)classes);
+        err = write_all(labels, label);
+    }
+    if (err == 0 && lr)
+        err = write_all(lr, &(float){1e-3f});
+    free(pixel);
+    return err;
+}
+
+static int run_once(struct bench *b)
+{
+    int err = ocelli_plan_run(b->plan);
+
+    return err ? err : ocelli_device_finish(b->dev);
+}
+
+static int time_runs(struct bench *b, int runs)
+{
+    double *t = calloc((size_t)runs, sizeof(*t));
+    int err = t ? 0 : OCELLI_ERR_MEMORY;
+
+    for (int i = 0; err == 0 && i < WARM_UP_RUNS; i++)
+        err = run_once(b);
+    for (int i = 0; err == 0 && i < runs; i++) {
+        double start = now_seconds();
+
+        err = run_once(b);
+        t[i] = 1e3 * (now_seconds() - start);
+        progress_show((double)(i + 1) / runs, "%d of %d runs", i + 1, runs);
+    }
+    if (err == 0) {
+        qsort(t, (size_t)runs, sizeof(*t), by_value);
+        b->min = t[0];
+        b->median = quantile(t, runs, 0.5);
+        b->p90 = quantile(t, runs, 0.9);
+    }
+    free(t);
+    return err;
+}
+
+/* Each launch's time on the device, the median of a few runs. */
+static int time_layers(struct bench *b)
+{
+    int n = ocelli_plan_steps(b->plan), err = 0;
+    double *t = calloc((size_t)n * LAYER_RUNS, sizeof(*t));
+
+    b->layer_ms = calloc((size_t)n + 1, sizeof(*b->layer_ms));
+    if (!t || !b->layer_ms)
+        err = OCELLI_ERR_MEMORY;
+    for (int r = 0; err == 0 && r < LAYER_RUNS; r++) {
+        err = run_once(b);
+        for (int i = 0; err == 0 && i < n; i++) {
+            struct ocelli_step s;
+
+            err = ocelli_plan_step(b->plan, i, &s);
+            t[i * LAYER_RUNS + r] = s.ms;
+        }
+    }
+    for (int i = 0; err == 0 && i < n; i++) {
+        qsort(t + i * LAYER_RUNS, LAYER_RUNS, sizeof(*t), by_value);
+        b->layer_ms[i] = quantile(t + i * LAYER_RUNS, LAYER_RUNS, 0.5);
+    }
+    free(t);
+    return err;
+}
+
+static int measure(struct cli *cli, const struct bench_args *a, const struct ocelli_graph *g,
+                   struct ocelli_weights *w, struct bench *b)
+{
+    double start = now_seconds();
+    int err = ocelli_plan_create(&b->plan, b->dev, g,
+                                 &(struct ocelli_plan_params){.weights = w, .variant = a->variant});
+
+    if (err)
+        return err;
+    b->setup_ms = 1e3 * (now_seconds() - start);
+    ocelli_plan_get_memory(b->plan, &b->mem);
+    for (int i = 0; i < ocelli_plan_steps(b->plan); i++) {
+        struct ocelli_step s;
+
+        if ((err = ocelli_plan_step(b->plan, i, &s)) != 0)
+            return err;
+        b->flops += s.flops;
+    }
+    struct ocelli_shape logits = ocelli_value_shape(g, ocelli_find(g, "logits"));
+    if ((err = fill_inputs(b->plan, logits.rank > 1 ? (int)logits.dim[1] : 1)) != 0)
+        return err;
+    progress_begin(cli);
+    if ((err = time_runs(b, a->runs)) == 0 && a->layers)
+        err = time_layers(b);
+    progress_end();
+    return err;
+}
+
+/* Work a second in units of 1e9; 0 where there is no time. */
+static double giga(double work, double ms)
+{
+    return ms > 0 ? work / ms * 1e-6 : 0;
+}
+
+static int layer_rows(const struct cli *cli, const struct bench *b, json_t *list)
+{
+    int n = ocelli_plan_steps(b->plan);
+
+    if (!cli->json)
+        out("\n%-14s %-28s %9s %9s %8s %6s\n", "layer", "operation", "ms", "GFLOP/s", "GB/s",
+            "share");
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += b->layer_ms[i];
+    for (int i = 0; i < n; i++) {
+        struct ocelli_step s;
+        double ms = b->layer_ms[i], share = sum > 0 ? ms / sum : 0;
+        char name[64];
+        int err = ocelli_plan_step(b->plan, i, &s);
+
+        if (err)
+            return err;
+        snprintf(name, sizeof(name), "%s/%s", s.op, s.variant);
+        if (cli->json)
+            json_array_append_new(
+                list, json_pack("{s:s?, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "layer", s.layer, "op",
+                                s.op, "variant", s.variant, "kernel", s.kernel, "ms",
+                                json_number(ms), "gflops", json_number(giga(s.flops, ms)), "gbs",
+                                json_number(giga(s.bytes, ms)), "share", json_number(share)));
+        else
+            out("%-14s %-28s %9.4f %9.2f %8.2f %4.0f %%\n", s.layer ? s.layer : "", name, ms,
+                giga(s.flops, ms), giga(s.bytes, ms), 100 * share);
+    }
+    return 0;
+}
+
+static int report(const struct cli *cli, const struct bench_args *a, const struct model *m,
+                  const struct bench *b)
+{
+    const struct ocelli_device_info *info = ocelli_device_get_info(b->dev);
+    json_t *layers = json_array();
+    char peak[SIZE_TEXT];
+    int err = 0;
+
+    if (cli->json) {
+        if (a->layers)
+            err = layer_rows(cli, b, layers);
+        if (err == 0)
+            return out_json(json_pack(
+                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "model",
+                m->net.net, "device", info->name, "batch", a->batch, "train", (int)a->train, "runs",
+                a->runs, "median_ms", json_number(b->median), "min_ms", json_number(b->min),
+                "p90_ms", json_number(b->p90), "gflops", json_number(giga(b->flops, b->median)),
+                "setup_ms", json_number(b->setup_ms), "images_per_second",
+                json_number(1e3 * a->batch / b->median), "peak_bytes", (json_int_t)b->mem.peak,
+                "layers", layers));
+    } else {
+        out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
+            a->train ? "training step" : "prediction", b->median, b->min, b->p90);
+        if (!cli->quiet)
+            out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
+                1e3 * a->batch / b->median, giga(b->flops, b->median), b->setup_ms,
+                size_text((double)b->mem.peak, peak), a->runs, info->name);
+        if (a->layers)
+            err = layer_rows(cli, b, NULL);
+    }
+    json_decref(layers);
+    return err ? cli_failed(NULL, err) : EXIT_DONE;
+}
+
+static int run(struct cli *cli, const void *args)
+{
+    const struct bench_args *a = args;
+    struct bench b = {0};
+    struct ocelli_graph *g = NULL;
+    struct ocelli_weights *w = NULL;
+    struct model m;
+    int status, err;
+
+    if ((status = model_find(cli->operand[0], &m)) != EXIT_DONE)
+        return status;
+    m.net.params.batch = a->batch;
+    if ((status = model_graph(&m, a->train, &g)) != EXIT_DONE)
+        return status;
+    if ((status = device_get(cli, a->layers, &b.dev)) != EXIT_DONE)
+        goto out;
+    if (ocelli_device_get_info(b.dev)->type == OCELLI_DEVICE_NULL) {
+        status = cli_error("bench: the null device cannot run anything");
+        goto out;
+    }
+    if ((status = model_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
+        goto out;
+    err = measure(cli, a, g, w, &b);
+    status = err ? cli_failed(NULL, err) : report(cli, a, &m, &b);
+out:
+    free(b.layer_ms);
+    ocelli_plan_destroy(&b.plan);
+    ocelli_weights_destroy(&w);
+    ocelli_graph_destroy(&g);
+    return device_done(cli, &b.dev, status);
+}
+
+const struct command cmd_bench = {
+    .name = "bench",
+    .operands = "MODEL",
+    .summary = "Measure how long a network takes",
+    .details =
+        "MODEL is a network's name or a training directory. Times are of whole runs, from the call "
+        "to\n"
+        "the end of the work; --layers measures each launch on the device (and makes the device\n"
+        "keep times, which costs a little).\n",
+    .options = options,
+    .defaults = &defaults,
+    .args_size = sizeof(defaults),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

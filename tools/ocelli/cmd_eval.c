@@ -1,0 +1,128 @@
+/* ocelli eval: accuracy on a test split. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+struct eval_args {
+    const char *data, *data_dir, *variant;
+    int batch, top;
+};
+
+static const struct eval_args defaults = {.batch = 500, .top = 5};
+
+static const struct option_spec options[] = {
+    {"data", OPT_TEXT, offsetof(struct eval_args, data), .arg = "DATASET",
+     .help = "the dataset, for instance fashion-mnist"},
+    {"data-dir", OPT_TEXT, offsetof(struct eval_args, data_dir), .arg = "DIR",
+     .help = "where its files are (default: where the system's package puts them)"},
+    {"batch", OPT_INT, offsetof(struct eval_args, batch), 1, 65536, .arg = "N",
+     .help = "images at a time (default 500)"},
+    {"top", OPT_INT, offsetof(struct eval_args, top), 1, 1000, .arg = "K",
+     .help = "also count labels among the K most likely classes (default 5)"},
+    {"variant", OPT_TEXT, offsetof(struct eval_args, variant), .arg = "LIST",
+     .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    {0},
+};
+
+static int on_progress(void *user, int64_t done, int64_t count)
+{
+    double t = now_seconds() - *(const double *)user;
+
+    if (t > 0.5 && count > 0)
+        progress_show((double)done / (double)count, "%lld/%lld images  %.0f/s", (long long)done,
+                      (long long)count, (double)done / t);
+    return interrupted();
+}
+
+static int report(const struct cli *cli, const struct eval_args *a, const struct model *m,
+                  const struct ocelli_eval_result *r)
+{
+    char key[24];
+
+    snprintf(key, sizeof(key), "top%d", a->top);
+    if (cli->json)
+        return out_json(json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "model", m->net.net,
+                                  "data", a->data, "accuracy", json_number(r->accuracy), key,
+                                  json_number(r->top_k), "loss", json_number(r->loss), "count",
+                                  (json_int_t)r->count, "seconds", json_number(r->seconds)));
+    out("test accuracy %.2f %%", 100 * r->accuracy);
+    if (!cli->quiet)
+        out(" (among the first %d: %.2f %%), loss %.4f, %lld images in %.2f s", a->top,
+            100 * r->top_k, r->loss, (long long)r->count, r->seconds);
+    out("\n");
+    return EXIT_DONE;
+}
+
+/* A network by name takes the shape of the dataset's images. */
+static void fit(struct model *m, const struct ocelli_dataset_info *info)
+{
+    if (m->dir)
+        return;
+    m->net.params.channels = info->channels;
+    m->net.params.height = info->height;
+    m->net.params.width = info->width;
+    m->net.params.classes = info->classes;
+}
+
+static int run(struct cli *cli, const void *args)
+{
+    const struct eval_args *a = args;
+    struct ocelli_dataset *ds = NULL;
+    struct ocelli_device *dev = NULL;
+    struct ocelli_graph *g = NULL;
+    struct ocelli_weights *w = NULL;
+    struct ocelli_eval_result r;
+    struct model m;
+    double start = now_seconds();
+    int status, err;
+
+    if (!a->data)
+        return cli_usage("eval: needs --data DATASET");
+    if ((status = model_find(cli->operand[0], &m)) != EXIT_DONE)
+        return status;
+    if ((err = ocelli_dataset_open(&ds, a->data, a->data_dir, OCELLI_TEST)) != 0)
+        return cli_failed(NULL, err);
+    fit(&m, ocelli_dataset_get_info(ds));
+    if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
+        goto out;
+    if ((status = model_graph(&m, false, &g)) != EXIT_DONE)
+        goto out;
+    if ((status = model_weights(cli, &m, dev, g, &w)) != EXIT_DONE)
+        goto out;
+
+    progress_begin(cli);
+    interrupt_catch();
+    err = ocelli_eval(dev, &m.net, w, ds,
+                      &(struct ocelli_eval_params){.batch = a->batch,
+                                                   .top = a->top,
+                                                   .variant = a->variant,
+                                                   .progress = on_progress,
+                                                   .user = &start},
+                      &r);
+    progress_end();
+    if (err == OCELLI_ERR_CANCELLED) {
+        cli_error("eval: interrupted");
+        status = EXIT_INTERRUPTED;
+    } else {
+        status = err ? cli_failed(NULL, err) : report(cli, a, &m, &r);
+    }
+out:
+    ocelli_weights_destroy(&w);
+    ocelli_graph_destroy(&g);
+    ocelli_dataset_close(&ds);
+    return device_done(cli, &dev, status);
+}
+
+const struct command cmd_eval = {
+    .name = "eval",
+    .operands = "MODEL",
+    .summary = "Measure accuracy on a dataset's test images",
+    .details = "MODEL is a training directory, or a network's name for one with random weights.\n",
+    .options = options,
+    .defaults = &defaults,
+    .args_size = sizeof(defaults),
+    .min_operands = 1,
+    .max_operands = 1,
+    .run = run,
+};

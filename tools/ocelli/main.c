@@ -1,0 +1,86 @@
+/* ocelli: the command-line tool. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <locale.h>
+
+#include "cli.h"
+
+static const struct command *const commands[] = {
+    &cmd_devices, &cmd_train, &cmd_eval, &cmd_info, &cmd_dump, &cmd_bench, &cmd_doctor,
+};
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static void overview(void)
+{
+    out("Usage: ocelli COMMAND [OPTION...]\n"
+        "Runs and trains convolutional networks on any OpenCL device.\n\nCommands:\n");
+    for (size_t i = 0; i < COUNT(commands); i++)
+        out("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    out("\n'ocelli COMMAND --help' tells more about each; 'man ocelli' tells it all.\n"
+        "'ocelli --version' prints the version.\n");
+}
+
+/* PoCL leaves its worker threads where the system puts them, which is often all on one core;
+ * pinned, the same kernels run up to twice as fast. It reads the variable at the first OpenCL call.
+ */
+static void tune_environment(void)
+{
+    if (!getenv("OCELLI_NO_ENV"))
+        setenv("POCL_AFFINITY", "1", 0);
+}
+
+static int run(const struct command *command, int argc, char **argv)
+{
+    struct cli cli = {.program = argv[0], .argv = argv, .command = command, .seed = 1};
+    void *args = calloc(1, command->args_size + 1);
+    int status = EXIT_FAILED;
+
+    if (!args)
+        return cli_error("%s: out of memory", command->name);
+    if (command->defaults)
+        memcpy(args, command->defaults, command->args_size);
+    status = options_parse(&cli, argc - 2, argv + 2, args);
+    if (status == 0) {
+        if (cli.help)
+            options_help(&cli);
+        else
+            status = command->run(&cli, args);
+    }
+    progress_end();
+    free(cli.operand);
+    free(args);
+    return out_finish(status);
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    tune_environment();
+    if (argc < 2)
+        return cli_usage("command line: no command; 'ocelli --help' lists them");
+
+    const char *word = argv[1];
+    if (strcmp(word, "--version") == 0) {
+        out("ocelli %s\n", ocelli_version());
+        return out_finish(EXIT_DONE);
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        overview();
+        return out_finish(EXIT_DONE);
+    }
+    if (word[0] == '-')
+        return cli_usage("%s: options go behind a command; 'ocelli --help' lists them", word);
+
+    const struct command *command = find(word);
+    if (!command)
+        return cli_usage("%s: no such command; 'ocelli --help' lists them", word);
+    return run(command, argc, argv);
+}

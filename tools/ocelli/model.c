@@ -1,0 +1,171 @@
+/* Finding the device and the model that the command line names. */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* A trace is written when all work is done: better to learn now that it cannot be. */
+static int trace_check(const char *path)
+{
+    char copy[PATH_MAX];
+
+    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
+        return cli_error("--trace %s: %s", path, strerror(ENAMETOOLONG));
+    if (access(dirname(copy), W_OK | X_OK) != 0)
+        return cli_error("--trace %s: %s", path, strerror(errno));
+    return EXIT_DONE;
+}
+
+int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
+{
+    struct ocelli_device_params p = {
+        .device = cli->device,
+        .platform = cli->platform,
+        .profile = profile || cli->trace,
+        .log = cli_log,
+        .log_user = cli,
+    };
+    int err;
+
+    if (cli->trace && (err = trace_check(cli->trace)) != EXIT_DONE)
+        return err;
+    if ((err = ocelli_device_open(out, &p)) != 0)
+        return cli_failed(NULL, err);
+    return EXIT_DONE;
+}
+
+int device_done(struct cli *cli, struct ocelli_device **dev, int status)
+{
+    if (*dev && cli->trace && (status == EXIT_DONE || status == EXIT_INTERRUPTED)) {
+        int err = ocelli_device_write_trace(*dev, cli->trace);
+
+        if (err)
+            status = cli_failed("--trace", err);
+        else if (!cli->json && !cli->quiet)
+            out("\nTimes of all device commands: %s (open it at ui.perfetto.dev)\n", cli->trace);
+    }
+    ocelli_device_close(dev);
+    return status;
+}
+
+const char *device_type_name(enum ocelli_device_type type)
+{
+    static const char *const names[] = {"cpu", "gpu", "accelerator", "null"};
+
+    return (size_t)type < COUNT(names) ? names[type] : "other";
+}
+
+static bool net_exists(const char *name)
+{
+    for (int i = 0; ocelli_net_name(i); i++)
+        if (strcmp(ocelli_net_name(i), name) == 0)
+            return true;
+    return false;
+}
+
+/* "lenet5, lenet5-1998" */
+static const char *net_list(char *buf, size_t size)
+{
+    size_t used = 0;
+
+    buf[0] = '\0';
+    for (int i = 0; ocelli_net_name(i) && used < size; i++)
+        used +=
+            (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "", ocelli_net_name(i));
+    return buf;
+}
+
+int net_check(const char *name)
+{
+    char list[256];
+
+    if (net_exists(name))
+        return EXIT_DONE;
+    return cli_error("%s: no such network in this version (there are %s)", name,
+                     net_list(list, sizeof(list)));
+}
+
+int model_find(const char *name, struct model *m)
+{
+    size_t len = strlen(name);
+    struct stat st;
+    int err;
+
+    *m = (struct model){0};
+    if (net_exists(name)) {
+        snprintf(m->net.net, sizeof(m->net.net), "%s", name);
+        return EXIT_DONE;
+    }
+    if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
+        m->dir = name;
+        if ((err = ocelli_trained_read(name, &m->net)) != 0)
+            return cli_failed(NULL, err);
+        return EXIT_DONE;
+    }
+    if (len > 5 && strcmp(name + len - 5, ".onnx") == 0)
+        return cli_error("%s: this version does not read ONNX files", name);
+
+    char list[256];
+    return cli_error("%s: neither a network (%s) nor a training directory", name,
+                     net_list(list, sizeof(list)));
+}
+
+void model_input(struct model *m, const int input[4])
+{
+    struct ocelli_net_params *p = &m->net.params;
+
+    if (!input[0])
+        return;
+    p->batch = input[0];
+    p->channels = input[1];
+    p->height = input[2];
+    p->width = input[3];
+}
+
+/* Behind the logits of g: the loss, and the step with the optimiser that `train` defaults to. */
+static int append_training(struct ocelli_graph *g)
+{
+    ocelli_value logits = ocelli_find(g, "logits");
+    struct ocelli_shape s = ocelli_value_shape(g, logits);
+    ocelli_value labels, loss;
+    int err;
+
+    labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(s.rank > 0 ? s.dim[0] : 1));
+    loss = ocelli_softmax_xent(g, logits, labels);
+    ocelli_output(g, "loss", loss);
+    if ((err = ocelli_graph_status(g)) != 0)
+        return err;
+    return ocelli_optimize(g, loss, &(struct ocelli_optimizer_params){.momentum = 0.9f});
+}
+
+int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
+{
+    int err = ocelli_net(out, m->net.net, &m->net.params);
+
+    if (err == 0 && train)
+        err = append_training(*out);
+    if (err == 0)
+        return EXIT_DONE;
+    cli_failed(NULL, err);
+    ocelli_graph_destroy(out);
+    return EXIT_FAILED;
+}
+
+int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                  const struct ocelli_graph *g, struct ocelli_weights **out)
+{
+    int err = ocelli_weights_create(out, dev, g, cli->seed);
+
+    if (err == 0 && m->dir)
+        err = ocelli_trained_load(m->dir, *out);
+    if (err == 0)
+        return EXIT_DONE;
+    cli_failed(NULL, err);
+    ocelli_weights_destroy(out);
+    return EXIT_FAILED;
+}

@@ -1,0 +1,115 @@
+/* The progress bar, the library's messages and interruption. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define REDRAW_SECONDS 0.1
+#define MAX_BAR 40
+
+/* There is one terminal, and so one bar. */
+static struct {
+    bool on, shown;
+    double last;
+} bar;
+
+void progress_begin(const struct cli *cli)
+{
+    const char *term = getenv("TERM");
+
+    bar.on = !cli->quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    bar.shown = false;
+    bar.last = -1e9;
+}
+
+void progress_show(double fraction, const char *fmt, ...)
+{
+    char words[256], line[512];
+    va_list ap;
+
+    if (!bar.on || now_seconds() - bar.last < REDRAW_SECONDS)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(words, sizeof(words), fmt, ap);
+    va_end(ap);
+
+    /* The last column stays free: some terminals wrap when it is written. */
+    int columns = terminal_width(STDERR_FILENO) - 1;
+    int width = columns - (int)strlen(words) - 3;
+    int used = 0;
+
+    if (width > MAX_BAR)
+        width = MAX_BAR;
+    if (width >= 5) {
+        int full = (int)(fraction < 0 ? 0 : fraction > 1 ? width : fraction * width);
+
+        line[used++] = '[';
+        for (int i = 0; i < width; i++)
+            line[used++] = i < full ? '=' : i == full ? '>' : ' ';
+        used += snprintf(line + used, sizeof(line) - (size_t)used, "] ");
+    }
+    snprintf(line + used, sizeof(line) - (size_t)used, "%s", words);
+    if (columns < (int)strlen(line))
+        line[columns > 0 ? columns : 0] = '\0';
+    fflush(stdout);
+    fprintf(stderr, "\r%s\033[K", line);
+    fflush(stderr);
+    bar.shown = true;
+    bar.last = now_seconds();
+}
+
+void progress_clear(void)
+{
+    if (bar.shown) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+    bar.shown = false;
+    bar.last = -1e9;
+}
+
+void progress_end(void)
+{
+    progress_clear();
+    bar.on = false;
+}
+
+void cli_log(void *user, enum ocelli_log_level level, const char *message)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    const struct cli *cli = user;
+
+    /* Errors come back as codes, and are reported once, there. */
+    if (!cli->verbose && (level != OCELLI_LOG_WARNING || cli->quiet))
+        return;
+    progress_clear();
+    fprintf(stderr, "ocelli: %s: %s\n", (size_t)level < COUNT(names) ? names[level] : "log",
+            message);
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+void interrupt_catch(void)
+{
+    /* SA_RESETHAND: the second one finds the default action. */
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+
+    sigemptyset(&a.sa_mask);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGTERM, &a, NULL);
+}
+
+bool interrupted(void)
+{
+    return stop != 0;
+}
