@@ -1,0 +1,646 @@
+#!/usr/bin/env python3
+"""Tests the command: check_cli.py OCELLI [WORD...]. Prints TAP. With words, only tests whose names contain one.
+
+What scripts may rely on (exit status, one line of error, one JSON document), every kind of bad input, and
+that training survives being killed at any moment."""
+import gzip
+import json
+import os
+import pathlib
+import pty
+import random
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+EXE = pathlib.Path(sys.argv[1]).resolve()
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TMP = pathlib.Path(tempfile.mkdtemp(prefix="ocelli-cli-"))
+SEED = int(os.environ.get("OCELLI_TEST_SEED", random.randrange(1 << 30)))
+rng = random.Random(SEED)
+ENV = {**os.environ, "XDG_CACHE_HOME": str(TMP / "cache"), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+for name in ("OCELLI_DEVICE", "OCELLI_PLATFORM", "OCELLI_FAULT", "OCELLI_CACHE_DIR", "OCELLI_KERNEL_DIR"):
+    ENV.pop(name, None)
+
+COMMANDS = ["devices", "train", "eval", "info", "dump", "bench", "doctor"]
+tests = []
+
+
+def test(f):
+    tests.append(f)
+    return f
+
+
+# ---- Running and checking ----
+
+
+def ocelli(*words, env=None, stdout=subprocess.PIPE, cwd=None, **kw):
+    return subprocess.run([str(EXE), *map(str, words)], env={**ENV, **(env or {})}, stdout=stdout,
+                          stderr=subprocess.PIPE, text=True, cwd=cwd or TMP, timeout=300, **kw)
+
+
+def good(*words, **kw):
+    r = ocelli(*words, **kw)
+    assert r.returncode == 0, "%s: status %d: %s" % (words, r.returncode, r.stderr)
+    return r.stdout
+
+
+def doc(*words, **kw):
+    return json.loads(good(*words, "--json", **kw))
+
+
+def bad(status, *words, says="", **kw):
+    """Fails with that status and one line, and prints nothing else."""
+    r = ocelli(*words, **kw)
+    lines = r.stderr.splitlines()
+    assert r.returncode == status, "%s: status %d, not %d: %s" % (words, r.returncode, status, r.stderr)
+    assert len(lines) == 1 and lines[0].startswith("ocelli: "), "%s: not one line: %r" % (words, r.stderr)
+    assert ": " in lines[0][8:], "%s: does not say what and why: %r" % (words, lines[0])
+    assert says in lines[0], "%s: %r lacks %r" % (words, lines[0], says)
+    return r
+
+
+def empty(folder):
+    left = [str(p) for p in pathlib.Path(folder).rglob("*")] if pathlib.Path(folder).exists() else []
+    assert not left, "left behind: %s" % left
+
+
+def only_finished_files(folder):
+    left = {p.name for p in folder.iterdir()} - {"checkpoint", "metrics.csv", "curves.svg"}
+    assert not left, "left behind: %s" % left
+
+
+def need(d, *keys):
+    missing = [k for k in keys if k not in d]
+    assert not missing, "JSON lacks %s: has %s" % (missing, sorted(d))
+
+
+# ---- A dataset that is learnt in seconds: a bright patch whose place is the class ----
+
+
+def idx(path, magic, dims, data):
+    path.write_bytes(gzip.compress(struct.pack(">%dI" % (1 + len(dims)), magic, *dims) + data, 1))
+
+
+def split(folder, prefix, n):
+    r = random.Random(n)
+    images, labels = bytearray(), bytearray()
+    for i in range(n):
+        c = i * 7 % 10
+        image = bytearray(r.randrange(60) for _ in range(784))
+        for y in range(8):
+            at = (4 + c // 5 * 12 + y) * 28 + 2 + c % 5 * 5
+            image[at : at + 5] = bytes(5 * [200 + r.randrange(56)])
+        images += image
+        labels.append(c)
+    idx(folder / (prefix + "-images-idx3-ubyte.gz"), 0x803, (n, 28, 28), bytes(images))
+    idx(folder / (prefix + "-labels-idx1-ubyte.gz"), 0x801, (n,), bytes(labels))
+
+
+def make_data(folder, train=960, test=200):
+    folder.mkdir()
+    split(folder, "train", train)
+    split(folder, "t10k", test)
+    return folder
+
+
+DATA = make_data(TMP / "data")
+SOURCE = ["--data", "mnist", "--data-dir", DATA]
+SHORT = ["train", "lenet5", *SOURCE, "--batch", 32, "--epochs", 2]
+# Many short steps, saved often: something to interrupt. 60 steps an epoch.
+LONG = ["train", "lenet5", *SOURCE, "--batch", 16, "--epochs", 8, "--checkpoint-steps", 7, "--schedule", "cosine"]
+
+
+def trained(name, *more, base=SHORT):
+    out = TMP / name
+    if not (out / "checkpoint").exists():
+        good(*base, "--out", out, *more)
+    return out
+
+
+def checkpoint(folder):
+    data = (folder / "checkpoint").read_bytes()
+    assert len(data) > 4 * 61706, "checkpoint of %d bytes" % len(data)
+    return data
+
+
+# ---- Words on the command line ----
+
+
+@test
+def wrong_usage():
+    bad(2)
+    bad(2, "frobnicate", says="frobnicate")
+    bad(2, "--json", says="--json")
+    for c in COMMANDS:
+        bad(2, c, "--frobnicate", says="--frobnicate")
+        bad(2, c, "--frobnicate=3", says="--frobnicate:")
+        bad(2, c, "-x", says="-x")
+        bad(2, c, "--seed", says="--seed")
+        bad(2, c, "--seed", "-1", says="--seed")
+        bad(2, c, "--json=1", says="--json")
+        bad(2, c, "a", "b", "c")
+        bad(2, c, "--device", "", says="--device")
+    for c in ("train", "eval", "info", "dump", "bench"):
+        bad(2, c, says=c)
+    bad(2, "train", "lenet5", says="--data")
+    bad(2, "eval", "lenet5", says="--data")
+
+
+@test
+def bad_values():
+    for option, value in (("--epochs", "0"), ("--epochs", "1e3"), ("--epochs", "99999999999999999999"),
+                          ("--batch", "-1"), ("--steps", "x"), ("--lr", "nan"), ("--lr", "0"), ("--lr", "inf"),
+                          ("--momentum", "1.5"), ("--schedule", "sometimes"), ("--optimizer", "best"),
+                          ("--init", "zero"), ("--devices", "0"), ("--checkpoint-steps", "0")):
+        bad(2, *SHORT, option, value, "--out", TMP / "never", says=option)
+    for value in ("1", "1x2x3", "0x1x28x28", "1x1x28x28x1", "axbxcxd"):
+        bad(2, "info", "lenet5", "--input", value, says="--input")
+    empty(TMP / "never")
+
+
+@test
+def not_in_this_version():
+    for words in (("--optimizer", "adam"), ("--optimizer", "rmsprop"), ("--optimizer", "adagrad"),
+                  ("--devices", 2), ("--augment", "flip")):
+        bad(1, *SHORT, *words, "--out", TMP / "never", says="this version")
+    bad(1, "train", "resnet50", *SOURCE, says="lenet5")
+    bad(1, "info", "resnet50", says="lenet5")
+    bad(1, "info", "model.onnx", says="ONNX")
+    bad(1, "info", TMP / "nowhere", says="nowhere")
+    empty(TMP / "never")
+
+
+def options_of(command):
+    return re.findall(r"^  (--[a-z-]+)", good(command, "--help"), re.M)
+
+
+@test
+def help_and_manual():
+    man = (ROOT / "tools" / "ocelli.1").read_text().replace("\\-", "-")
+    overview = good("--help")
+    assert good("-h") == overview
+    listed = re.findall(r"^  ([a-z-]+) ", overview, re.M)
+    assert listed == COMMANDS, listed
+    for c in COMMANDS:
+        options = options_of(c)
+        assert len(options) >= 8 and len(set(options)) == len(options), options
+        assert good(c, "-h") == good(c, "--help", "whatever")
+        for word in [c, *options]:
+            assert word in man, "%s is not in the manual" % word
+    version = subprocess.run([ROOT / "tools" / "version"], text=True, capture_output=True).stdout.strip()
+    assert good("--version") == "ocelli %s\n" % version
+    assert "ocelli %s" % version in man.splitlines()[0]
+
+
+@test
+def completion():
+    script = 'source "%s"; COMP_WORDS=(%s %s); COMP_CWORD=%d; _ocelli; echo "${COMPREPLY[@]}"'
+    if not shutil.which("bash"):
+        return
+    for words, want in ((["tr"], "train"), (["train", "--check"], "--checkpoint-steps"),
+                        (["train", "lenet5", "--schedule", "cos"], "cosine"), (["info", "lenet5-"], "lenet5-1998"),
+                        (["train", "lenet5", "--data", "fash"], "fashion-mnist")):
+        r = subprocess.run(["bash", "-c", script % (ROOT / "tools" / "ocelli.bash", EXE, " ".join(words), len(words))],
+                           capture_output=True, text=True, env=ENV, cwd=TMP)
+        assert r.stdout.strip() == want, (words, r.stdout, r.stderr)
+
+
+@test
+def standard_output_full():
+    for words in (["--version"], ["--help"], ["train", "--help"], ["info", "lenet5"], ["info", "lenet5", "--json"],
+                  ["dump", "lenet5", "--device", "null"], ["devices"], ["devices", "--json"]):
+        with open("/dev/full", "w") as full:
+            bad(1, *words, stdout=full, says="No space left")
+
+
+# ---- Devices ----
+
+
+@test
+def devices():
+    d = doc("devices")
+    assert d["devices"], "no device"
+    for one in d["devices"]:
+        need(one, "index", "name", "platform", "type", "driver", "default", "compute_units", "memory_bytes")
+    assert sum(one["default"] for one in d["devices"]) == 1
+    assert d["devices"][0]["name"] in good("devices")
+
+
+@test
+def no_such_device():
+    for words in (["devices"], ["bench", "lenet5"], ["dump", "lenet5"], ["eval", "lenet5", *SOURCE],
+                  [*SHORT, "--out", TMP / "never"]):
+        bad(1, *words, "--device", "99", says="99")
+        bad(1, *words, "--device", "no such thing", says="no such thing")
+        bad(1, *words, "--platform", "nobody's", says="nobody's")
+    bad(1, "dump", "lenet5", env={"OCELLI_DEVICE": "no such thing"}, says="no such thing")
+    empty(TMP / "never")
+
+
+@test
+def no_driver():
+    (TMP / "icd").mkdir()
+    env = {"OCL_ICD_VENDORS": str(TMP / "icd")}
+    for words in (["devices"], ["devices", "--json"], ["bench", "lenet5"], ["dump", "lenet5"],
+                  ["eval", "lenet5", *SOURCE], [*SHORT, "--out", TMP / "never"]):
+        bad(1, *words, env=env)
+    r = ocelli("doctor", "--json", env=env)
+    assert r.returncode == 1 and len(r.stderr.splitlines()) == 1, r.stderr
+    assert any(c["status"] == "fail" for c in json.loads(r.stdout)["checks"])
+    empty(TMP / "never")
+    assert doc("info", "lenet5", env=env)["parameters"] == 61706
+    assert good("dump", "lenet5", "--device", "null", env=env)
+
+
+# ---- Describing networks ----
+
+
+@test
+def info():
+    d = doc("info", "lenet5")
+    need(d, "layers", "parameters", "macs", "peak_bytes")
+    for one in d["layers"]:
+        need(one, "op", "shape", "parameters", "macs", "bytes")
+    assert d["parameters"] == 61706 == sum(one["parameters"] for one in d["layers"])
+    # 5x5x6 on 28x28, 5x5x6x16 on 10x10, 400x120, 120x84, 84x10.
+    assert d["macs"] == 117600 + 240000 + 48000 + 10080 + 840 == sum(one["macs"] for one in d["layers"])
+    assert d["layers"][-1]["shape"] == [1, 10]
+    assert d["peak_bytes"] > 4 * 61706
+    big = doc("info", "lenet5", "--input", "64x1x28x28")
+    assert big["macs"] == 64 * d["macs"] and big["peak_bytes"] > d["peak_bytes"]
+    train = doc("info", "lenet5", "--input", "64x1x28x28", "--train")
+    assert train["peak_bytes"] > big["peak_bytes"]
+    assert "61706" in good("info", "lenet5") and "conv" in good("info", "lenet5-1998")
+    bad(1, "info", "lenet5", "--input", "1x1x2x2")
+    assert doc("info", trained("a"))["parameters"] == 61706
+
+
+@test
+def dump():
+    text = good("dump", "lenet5", "--device", "null").splitlines()
+    d = doc("dump", "lenet5", "--device", "null")
+    assert [one["text"] for one in d["launches"]] == text and text
+    for one in d["launches"]:
+        need(one, "op", "variant", "kernel", "global", "local")
+    assert any("conv2d/" in line for line in text)
+    plain = good("dump", "lenet5", "--device", "null", "--no-fusion").splitlines()
+    train = good("dump", "lenet5", "--device", "null", "--train").splitlines()
+    assert len(text) < len(plain) and len(text) < len(train)
+    ref = doc("dump", "lenet5", "--device", "null", "--variant", "ref")["launches"]
+    assert {one["variant"] for one in ref} == {"ref"}
+
+
+@test
+def bench():
+    d = doc("bench", "lenet5", "--runs", 5, "--layers")
+    need(d, "median_ms", "min_ms", "p90_ms", "gflops", "setup_ms", "peak_bytes", "layers")
+    assert 0 < d["min_ms"] <= d["median_ms"] <= d["p90_ms"]
+    assert d["layers"] and sum(one["ms"] for one in d["layers"]) > 0
+    for one in d["layers"]:
+        need(one, "op", "ms", "gflops", "gbs")
+    t = doc("bench", "lenet5", "--runs", 3, "--batch", 8, "--train")
+    assert t["train"] and t["batch"] == 8 and t["median_ms"] > 0
+    assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
+    bad(1, "bench", "lenet5", "--device", "null", says="null")
+
+
+@test
+def doctor():
+    d = doc("doctor")
+    for one in d["checks"]:
+        need(one, "name", "status", "detail")
+    wrong = [one for one in d["checks"] if one["status"] == "fail"]
+    assert not wrong, wrong
+    names = {one["name"] for one in d["checks"]}
+    assert {"loader", "device", "cache", "conv2d", "gemm", "training step"} <= names, names
+    # A family that computes wrong is found: a kernel of its own folder that adds one.
+    kernels = TMP / "kernels"
+    kernels.mkdir()
+    source = (ROOT / "cl" / "add_ref.cl").read_text()
+    changed = re.sub(r"epi\(", "epi(1.0f + ", source)
+    assert changed != source
+    (kernels / "add_ref.cl").write_text(changed)
+    r = ocelli("doctor", "--json", env={"OCELLI_KERNEL_DIR": str(kernels)})
+    assert r.returncode == 1, r.returncode
+    wrong = [one["name"] for one in json.loads(r.stdout)["checks"] if one["status"] == "fail"]
+    assert wrong == ["scale, add"], wrong
+
+
+# ---- Training ----
+
+
+@test
+def train_document():
+    out = TMP / "document"
+    d = doc(*SHORT, "--out", out)
+    need(d, "parameters", "epochs", "test_accuracy")
+    assert d["parameters"] == 61706 and len(d["epochs"]) == 2
+    for one in d["epochs"]:
+        need(one, "train_loss", "train_accuracy", "test_accuracy", "seconds")
+    assert d["test_accuracy"] == d["epochs"][-1]["test_accuracy"] > 0.9, d["test_accuracy"]
+    assert d["epochs"][1]["train_loss"] < d["epochs"][0]["train_loss"]
+    assert {p.name for p in out.iterdir()} == {"checkpoint", "metrics.csv", "curves.svg"}
+    assert len((out / "metrics.csv").read_text().splitlines()) == 3
+    assert "</svg>" in (out / "curves.svg").read_text()
+    e = doc("eval", out, *SOURCE)
+    need(e, "accuracy", "top5", "count", "seconds")
+    assert e["count"] == 200 and e["accuracy"] == d["test_accuracy"] and e["top5"] >= e["accuracy"], e
+    assert doc("eval", out, *SOURCE, "--top", 1)["top1"] == e["accuracy"]
+    assert doc("eval", out, *SOURCE, "--batch", 7)["accuracy"] == e["accuracy"]
+    assert doc("eval", "lenet5", *SOURCE)["accuracy"] < 0.5
+
+
+@test
+def report_for_people():
+    (TMP / "cwd").mkdir()
+    text = good(*SHORT, cwd=TMP / "cwd")
+    assert (TMP / "cwd" / "lenet5-mnist" / "checkpoint").exists()
+    assert re.search(r"^test accuracy \d+\.\d\d %", text, re.M), text
+    assert "█" in text and "eval lenet5-mnist" in text, text
+    assert len(re.findall(r"= right|! ", text)) == 10, text
+    plain = good(*SHORT, "--out", TMP / "ascii", env={"LC_ALL": "C"})
+    assert plain.isascii() and "@" in plain
+    quiet = good(*SHORT, "--out", TMP / "quiet", "--quiet")
+    assert re.fullmatch(r"test accuracy \d+\.\d\d %\n", quiet), quiet
+    assert ocelli(*SHORT, "--out", TMP / "quiet2").stderr == ""
+
+
+@test
+def lenet5_of_1998():
+    d = doc("train", "lenet5-1998", *SOURCE, "--batch", 32, "--epochs", 2, "--out", TMP / "1998")
+    assert d["test_accuracy"] > 0.5, d
+    assert doc("eval", TMP / "1998", *SOURCE)["accuracy"] == d["test_accuracy"]
+
+
+@test
+def same_seed_same_bits():
+    a = checkpoint(trained("a"))
+    assert a == checkpoint(trained("b"))
+    assert a != checkpoint(trained("c", "--seed", 2))
+
+
+@test
+def progress_on_a_terminal():
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(TMP)
+        os.execve(EXE, [str(w) for w in (EXE, *LONG, "--out", TMP / "terminal")], ENV)
+    seen = b""
+    try:
+        while chunk := os.read(fd, 65536):
+            seen += chunk
+    except OSError:
+        pass
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(status) == 0, seen[-2000:]
+    text = seen.decode()
+    bars = re.findall(r"\r([^\r\n]*)\x1b\[K", text)
+    drawn = [b for b in bars if "images/s" in b]
+    assert drawn and "loss" in drawn[0] and "left" in drawn[0], bars[:3]
+    assert all(len(b) < 80 for b in bars), max(bars, key=len)
+    # Taken off before anything else is printed.
+    assert text.rindex("images/s") < text.rindex("\r\x1b[K")
+    assert "▀" in text
+
+
+@test
+def trace():
+    file = TMP / "trace.json"
+    good("bench", "lenet5", "--runs", 3, "--trace", file)
+    t = json.loads(file.read_text())
+    events = t["traceEvents"] if isinstance(t, dict) else t
+    assert sum(e.get("ph") == "X" for e in events) >= 3
+    bad(1, "bench", "lenet5", "--trace", TMP / "nowhere" / "t.json", says="nowhere")
+
+
+# ---- Datasets that are not as they should be ----
+
+
+def damaged(name, file, change):
+    folder = TMP / name
+    shutil.copytree(DATA, folder)
+    path = folder / file
+    raw = gzip.decompress(path.read_bytes())
+    new = change(raw)
+    path.write_bytes(new if new[:2] == b"\x1f\x8b" else gzip.compress(new))
+    return folder
+
+
+@test
+def damaged_datasets():
+    images, labels = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+    cases = [
+        ("cut", images, lambda r: r[:-1000]),
+        ("cut-header", images, lambda r: r[:7]),
+        ("cut-gzip", images, lambda r: gzip.compress(r)[:5000]),
+        ("no-bytes", labels, lambda r: b""),
+        ("magic", images, lambda r: b"\0\0\x0d\x03" + r[4:]),
+        ("too-long", images, lambda r: r + b"1234"),
+        ("count", labels, lambda r: struct.pack(">2I", 0x801, 959) + r[8:-1]),
+        ("huge", images, lambda r: struct.pack(">4I", 0x803, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF) + r[16:]),
+        ("label", labels, lambda r: r[:-1] + b"\x0a"),
+        ("test-cut", "t10k-images-idx3-ubyte.gz", lambda r: r[:-1]),
+    ]
+    for name, file, change in cases:
+        folder = damaged("data-" + name, file, change)
+        bad(1, "train", "lenet5", "--data", "mnist", "--data-dir", folder, "--out", TMP / "never", says=str(folder))
+    bad(1, "eval", "lenet5", "--data", "mnist", "--data-dir", TMP / "data-test-cut", says="t10k-images")
+    empty(TMP / "never")
+
+
+@test
+def missing_datasets():
+    bad(1, "train", "lenet5", "--data", "mnist", "--data-dir", TMP / "nowhere", "--out", TMP / "never", says="nowhere")
+    bad(1, "train", "lenet5", "--data", "fashion-mnist", "--data-dir", "/proc", "--out", TMP / "never", says="/proc")
+    bad(1, "train", "lenet5", "--data", "cats", "--out", TMP / "never", says="fashion-mnist")
+    bad(1, "eval", "lenet5", "--data", "cats", says="cats")
+    empty(TMP / "never")
+
+
+# ---- Places that cannot be written ----
+
+
+@test
+def output_that_cannot_be_written():
+    (TMP / "file").write_text("a file")
+    bad(1, *SHORT, "--out", TMP / "file", says="file")
+    bad(1, *SHORT, "--out", TMP / "file" / "sub", says="file")
+    bad(1, *SHORT, "--out", "/proc/ocelli", says="/proc/ocelli")
+    assert (TMP / "file").read_text() == "a file"
+    if os.geteuid() != 0:
+        (TMP / "locked").mkdir(mode=0o555)
+        bad(1, *SHORT, "--out", TMP / "locked", says="locked")
+
+
+class Disk:
+    """A folder that holds no more than `size` bytes: a small file system where one can be mounted, else a
+    limit on the size of each file."""
+
+    def __init__(self, name, size):
+        self.path, self.size, self.options = TMP / name, size, {}
+        self.path.mkdir()
+
+    def __enter__(self):
+        r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%d" % self.size, "tmpfs", self.path],
+                           capture_output=True) if os.geteuid() == 0 and shutil.which("mount") else None
+        self.mounted = r is not None and r.returncode == 0
+        if not self.mounted:
+            limit = min(self.size, 100 << 10)
+            self.options = {"restore_signals": False,
+                            "preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))}
+        print("# full disk: " + ("a tmpfs" if self.mounted else "RLIMIT_FSIZE"))
+        return self
+
+    def __exit__(self, *_):
+        if self.mounted:
+            subprocess.run(["umount", self.path], check=True)
+
+
+@test
+def disk_full_at_once():
+    trained("a")  # compiled kernels are in the cache: they are not what cannot be written
+    with Disk("tiny", 200 << 10) as disk:
+        bad(1, *SHORT, "--out", disk.path / "out", **disk.options)
+        empty(disk.path / "out")
+
+
+@test
+def disk_full_later():
+    size = len(checkpoint(trained("a")))
+    with Disk("small", size * 3 // 2) as disk:
+        out = disk.path / "out"
+        if disk.mounted:
+            # Room for one checkpoint, not for a second one beside it.
+            bad(1, *SHORT, "--out", out, "--checkpoint-steps", 10)
+        else:
+            shutil.copytree(TMP / "a", out)
+            bad(1, *SHORT, "--out", out, "--resume", "--epochs", 3, **disk.options)
+        only_finished_files(out)
+        # What was saved before is whole.
+        assert doc("eval", out, *SOURCE)["count"] == 200
+
+
+@test
+def damaged_checkpoint():
+    out = TMP / "damaged"
+    shutil.copytree(trained("a"), out)
+    whole = checkpoint(out)
+    for change in (whole[:-100], whole[: len(whole) // 2] + b"\xff\x00\xff" + whole[len(whole) // 2 + 3 :], b"",
+                   b"\xff" * 64, whole + b"x"):
+        (out / "checkpoint").write_bytes(change)
+        bad(1, *SHORT, "--out", out, "--resume", says="checkpoint")
+        bad(1, "eval", out, *SOURCE, says="checkpoint")
+        assert (out / "checkpoint").read_bytes() == change, "a damaged checkpoint was replaced"
+    # One of another run.
+    (out / "checkpoint").write_bytes(whole)
+    bad(1, "train", "lenet5-1998", *SOURCE, "--batch", 32, "--epochs", 2, "--out", out, "--resume", says="checkpoint")
+    assert checkpoint(out) == whole
+
+
+# ---- Interruption ----
+
+
+def start(out, *more):
+    return subprocess.Popen([str(w) for w in (EXE, *LONG, "--out", out, *more)], env=ENV, cwd=TMP, text=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def uninterrupted():
+    t = time.monotonic()
+    out = trained("whole", base=LONG)
+    if not hasattr(uninterrupted, "seconds"):
+        uninterrupted.seconds = time.monotonic() - t
+    return checkpoint(out)
+
+
+@test
+def killed_and_resumed():
+    want = uninterrupted()
+    kills = 0
+    for case in range(3):
+        out = TMP / ("killed%d" % case)
+        for attempt in range(200):
+            # The first ones at any moment; then it may run to its end.
+            p = start(out, "--resume")
+            try:
+                p.wait(rng.uniform(0.05, 1.0) * uninterrupted.seconds if attempt < 4 else 300)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                kills += 1
+            stderr = p.communicate()[1]
+            if p.returncode == 0:
+                break
+            assert p.returncode == -signal.SIGKILL, "status %d: %s" % (p.returncode, stderr)
+        assert checkpoint(out) == want, "case %d: another checkpoint than without interruption" % case
+        only_finished_files(out)
+        assert (out / "metrics.csv").read_text().count("\n") == 9
+    print("# killed %d times" % kills)
+    assert kills > 0
+
+
+def wait_for(path, seconds=120):
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, "%s does not appear" % path
+        time.sleep(0.005)
+
+
+@test
+def interrupted_and_resumed():
+    want = uninterrupted()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        out = TMP / ("interrupted%d" % number)
+        p = start(out)
+        wait_for(out / "checkpoint")
+        p.send_signal(number)
+        stderr = p.communicate(timeout=120)[1]
+        assert p.returncode == 130, "status %d: %s" % (p.returncode, stderr)
+        assert "--resume" in stderr and str(out) in stderr, stderr
+        assert checkpoint(out) != want
+        only_finished_files(out)
+        # The line that was printed is the one to type.
+        hint = stderr.splitlines()[-1].split("go on with: ", 1)[1]
+        subprocess.run(hint, shell=True, check=True, env=ENV, cwd=TMP, stdout=subprocess.DEVNULL)
+        assert checkpoint(out) == want
+
+
+@test
+def resume_after_the_end():
+    out = TMP / "again"
+    shutil.copytree(trained("a"), out)
+    before = checkpoint(out)
+    d = doc(*SHORT, "--out", out, "--resume")
+    assert d["resumed"] and checkpoint(out) == before
+    assert d["test_accuracy"] == doc("eval", out, *SOURCE)["accuracy"]
+
+
+def main():
+    wanted = [t for t in tests if len(sys.argv) < 3 or any(w in t.__name__ for w in sys.argv[2:])]
+    failed = 0
+    print("# OCELLI_TEST_SEED=%d" % SEED, flush=True)
+    for n, t in enumerate(wanted, 1):
+        begin = time.monotonic()
+        try:
+            t()
+            print("ok %d - %s" % (n, t.__name__))
+            print("# %.1f s" % (time.monotonic() - begin), flush=True)
+        except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
+            failed += 1
+            print("not ok %d - %s" % (n, t.__name__))
+            for line in str(e).splitlines()[:20] or [type(e).__name__]:
+                print("# " + line, flush=True)
+    print("1..%d" % len(wanted))
+    shutil.rmtree(TMP, ignore_errors=True)
+    return 1 if failed or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
