@@ -1,15 +1,14 @@
 /* conv2d_bwd_data/ref: one work-item an element of dx; gathers from every output that the element went
- * into. out_c, out_h, out_w: dy's extents, channels of one group. Defines as in conv2d_ref.cl. */
+ * into. Arguments and defines as in conv2d_ref.cl. */
 __kernel void conv2d_bwd_data_ref(__global float *restrict dx, __global const float *restrict dy,
-                                  __global const float *restrict w, int channels, int spatial, int n,
-                                  int in_w, int out_c, int out_h, int out_w EPI_PARAMS)
+                                  __global const float *restrict w, int n, int in_c, int in_h, int in_w,
+                                  int out_c, int out_h, int out_w EPI_PARAMS)
 {
-    int c;
-    const int i = channel_element(&c, channels, spatial, n);
-    if (i < 0)
+    const int i = get_global_id(0);
+    if (i >= n)
         return;
-    const int ih = i % spatial / in_w, iw = i % spatial % in_w;
-    const int in_c = channels / GROUPS, g = c / in_c, img = i / spatial / channels;
+    const int iw = i % in_w, ih = i / in_w % in_h, c = i / (in_w * in_h) % (in_c * GROUPS);
+    const int img = i / (in_w * in_h) / (in_c * GROUPS), g = c / in_c;
     __global const float *yg = dy + (img * GROUPS + g) * out_c * out_h * out_w;
     __global const float *wc = w + (g * out_c * in_c + c % in_c) * KH * KW;
     float v = 0.0f;

@@ -1,15 +1,14 @@
 /* conv2d/ref: one work-item an element of y, any geometry. Products are added in the order channel, row,
- * column. KH, KW filter; SH, SW stride; DH, DW dilation; PT, PL padding; GROUPS. */
+ * column. Channels are those of one group. KH, KW filter; SH, SW stride; DH, DW dilation; PT, PL padding; GROUPS. */
 __kernel void conv2d_ref(__global float *restrict y, __global const float *restrict x,
-                         __global const float *restrict w, int channels, int spatial, int n,
-                         int in_c, int in_h, int in_w, int out_w EPI_PARAMS)
+                         __global const float *restrict w, int n, int in_c, int in_h, int in_w,
+                         int out_c, int out_h, int out_w EPI_PARAMS)
 {
-    int m;
-    const int i = channel_element(&m, channels, spatial, n);
-    if (i < 0)
+    const int i = get_global_id(0);
+    if (i >= n)
         return;
-    const int oh = i % spatial / out_w, ow = i % spatial % out_w;
-    const int img = i / spatial / channels, g = m / (channels / GROUPS);
+    const int ow = i % out_w, oh = i / out_w % out_h, m = i / (out_w * out_h) % (out_c * GROUPS);
+    const int img = i / (out_w * out_h) / (out_c * GROUPS), g = m / out_c;
     __global const float *xg = x + (img * GROUPS + g) * in_c * in_h * in_w;
     __global const float *wm = w + m * in_c * KH * KW;
     float v = 0.0f;

@@ -80,6 +80,7 @@ void gemm_block_pack_b(__global float *restrict dst, __global const float *restr
     const int k0 = (int)get_group_id(0) * kp, k1 = min(k0 + kp, k);
     const size_t panel = get_group_id(1);
     __global float *d = dst + (panel * (size_t)k + (size_t)k0) * PW;
+#pragma unroll 1
     for (int v = 0; v < NV; v++)
         pack_columns(d + v * VW, b, (int)panel * PW + v * VW, n, k, k0, k1);
 }
@@ -189,15 +190,18 @@ void gemm_block(__global float *restrict y, __global const float *restrict a,
             for (; kk < k1; kk++, ap += A_COL, bp += n)
                 STEP(vf_load_n(bp + v * VW, clamp(n - n0 - v * VW, 0, VW)))
 #endif
+            /* Through memory, so that the stores are a loop: unrolled, they take seconds to compile. */
+            VF done[MR * NV];
 #pragma unroll
-            for (int i = 0; i < MR; i++) {
-                if (m0 + i < first)
-                    continue;
-#pragma unroll
+            for (int i = 0; i < MR * NV; i++)
+                done[i] = acc[i / NV][i % NV];
+#pragma unroll 1
+            for (int i = first - m0; i < MR; i++) {
+#pragma unroll 1
                 for (int v = 0; v < NV; v++) {
                     const int c = n0 + v * VW;
-                    finish(y, acc[i][v], (size_t)(m0 + i) * (size_t)n + (size_t)c, c, n - c, k0 > 0,
-                           k1 == k EPI_ARGS);
+                    finish(y, done[i * NV + v], (size_t)(m0 + i) * (size_t)n + (size_t)c, c, n - c,
+                           k0 > 0, k1 == k EPI_ARGS);
                 }
             }
         }

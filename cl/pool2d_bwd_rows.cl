@@ -12,6 +12,8 @@
 #define IOTA CAT(IOTA, VW)
 #define VI CAT(int, VW)
 
+#ifdef AVERAGE
+/* How many of k taps, the first at i0, lie in [from, to). */
 static int count(int i0, int k, int step, int from, int to)
 {
     int n = 0;
@@ -19,6 +21,7 @@ static int count(int i0, int k, int step, int from, int to)
         n += i0 + j * step >= from && i0 + j * step < to;
     return n;
 }
+#endif
 
 /* One window's gradient g. */
 static void one(__global float *d, __global const float *x, float g, int iy0, int ix0, int h, int w)

@@ -27,15 +27,23 @@
 #define SPAN (((KW - 1) * DW & ~1) + 2 * VW)
 #endif
 
+#ifdef AVERAGE
+/* How many of k taps, the first at i0, lie in [from, to). */
+static int count(int i0, int k, int step, int from, int to)
+{
+    int n = 0;
+    for (int j = 0; j < k; j++)
+        n += i0 + j * step >= from && i0 + j * step < to;
+    return n;
+}
+#endif
+
 static float one(__global const float *plane, int oy, int ox, int h, int w)
 {
     float v = START;
-    int rows = 0, cols = 0, nan = 0;
+    bool nan = false;
     for (int ky = 0; ky < KH; ky++) {
         const int iy = oy * SH - PT + ky * DH;
-#ifdef AVERAGE
-        rows += iy >= -CT && iy < h + CB;
-#endif
         if (iy < 0 || iy >= h)
             continue;
         for (int kx = 0; kx < KW; kx++) {
@@ -48,11 +56,8 @@ static float one(__global const float *plane, int oy, int ox, int h, int w)
         }
     }
 #ifdef AVERAGE
-    for (int kx = 0; kx < KW; kx++) {
-        const int ix = ox * SW - PL + kx * DW;
-        cols += ix >= -CL && ix < w + CR;
-    }
-    return v / (float)max(rows * cols, 1);
+    const int n = count(oy * SH - PT, KH, DH, -CT, h + CB) * count(ox * SW - PL, KW, DW, -CL, w + CR);
+    return v / (float)max(n, 1);
 #else
     return nan ? NAN : v;
 #endif
@@ -103,9 +108,7 @@ static VF many(__global const float *p, int iy0, int ky0, int ky1, int ix0, int 
     return nan ? (VF)(NAN) : v;
 #else
 #ifdef EDGE_Y
-    int rows = 0;
-    for (int ky = 0; ky < KH; ky++)
-        rows += iy0 + ky * DH >= -CT && iy0 + ky * DH < h + CB;
+    const int rows = count(iy0, KH, DH, -CT, h + CB);
 #else
     const int rows = KH;
 #endif

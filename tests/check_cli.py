@@ -390,8 +390,11 @@ def same_seed_same_bits():
 def progress_on_a_terminal():
     pid, fd = pty.fork()
     if pid == 0:
-        os.chdir(TMP)
-        os.execve(EXE, [str(w) for w in (EXE, *LONG, "--out", TMP / "terminal")], ENV)
+        try:
+            os.chdir(TMP)
+            os.execve(EXE, [str(w) for w in (EXE, *LONG, "--out", TMP / "terminal")], ENV)
+        finally:
+            os._exit(127)
     seen = b""
     try:
         while chunk := os.read(fd, 65536):

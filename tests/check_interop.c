@@ -275,11 +275,17 @@ static void check_events(cl_command_queue q)
     assert_ok(tiny_list(&list, y, x, 7));
     cl_event gate = clCreateUserEvent(context, &code);
     ck_assert_int_eq(code, CL_SUCCESS);
+    /* Oclgrind runs everything inside clFlush() and would wait there for ever. */
+    const bool at_once = strstr(ocelli_device_get_info(chosen)->platform, "Oclgrind") != NULL;
+    if (at_once)
+        ck_assert_int_eq(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
     assert_ok(cmdlist_enqueue(list, 1, &gate, &done));
     ck_assert_ptr_nonnull(done);
-    usleep(20000);
-    ck_assert_int_gt(status_of(done), CL_COMPLETE); /* returned, and has not run */
-    ck_assert_int_eq(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+    if (!at_once) {
+        usleep(20000);
+        ck_assert_int_gt(status_of(done), CL_COMPLETE); /* returned, and has not run */
+        ck_assert_int_eq(clSetUserEventStatus(gate, CL_COMPLETE), CL_SUCCESS);
+    }
     ck_assert_int_eq(clWaitForEvents(1, &done), CL_SUCCESS);
     ck_assert_int_eq(status_of(done), CL_COMPLETE);
     assert_ok(ocelli_tensor_read(y, host, sizeof(host)));

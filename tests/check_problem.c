@@ -1,5 +1,6 @@
 /* Problem strings, attributes, inference, the choice of variants and the checks on launches. No device. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ops/attrs.h"

@@ -854,7 +854,7 @@ START_TEST(wrong_launches_are_refused)
     assert_ok(l.err);
     k = l.item;
     k[0].kernel = "nothing";
-    assert_fails(seal_one(&k[0], t[0], "lost"), OCELLI_ERR_INVALID, "nothing");
+    assert_fails(seal_one(&k[0], t[0], "lost"), OCELLI_ERR_DEVICE, "nothing");
     k[1].n_args--;
     assert_fails(seal_one(&k[1], t[0], "few"), OCELLI_ERR_INVALID, "few: kernel qmix takes 6");
     launch_define(&k[2], "f=}");

@@ -7,9 +7,10 @@
 
 #define CANARY 4096 /* bytes on both sides of every buffer */
 
-static uint8_t canary_byte(size_t i)
+/* Another pattern for every block: a kernel that copies beyond the ends must not copy the right one. */
+static uint8_t canary_byte(int block, size_t i)
 {
-    return (uint8_t)(0xA5 ^ (i * 167));
+    return (uint8_t)random_at(7, (uint64_t)block, i);
 }
 
 /* ---- Buffers and launches ---- */
@@ -139,7 +140,7 @@ static void prepare(const struct setup *u, const struct trial *t, int rest)
         if (!b->tensor)
             continue;
         for (size_t j = 0; j < b->total; j++)
-            b->initial[j] = canary_byte(j);
+            b->initial[j] = canary_byte(i, j);
         memset(b->initial + b->offset, rest, b->bytes);
         for (int64_t j = 0; b->is_input && j < shape_count(&t->p->in[i].shape); j++)
             store(b->initial + b->offset, t->p->in[i].dtype, j, t->in[i][j]);

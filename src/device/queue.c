@@ -180,7 +180,8 @@ static void harvest(struct queue *q)
         done++;
     q->n -= done;
     q->base += (uint64_t)done;
-    memmove(q->flight, q->flight + done, (size_t)q->n * sizeof(*q->flight));
+    if (done)
+        memmove(q->flight, q->flight + done, (size_t)q->n * sizeof(*q->flight));
     hazards_sweep(&q->hazards, flight_done, q);
 }
 

@@ -104,6 +104,16 @@ void conv2d_define(struct launch *k, const struct conv2d *c)
     launch_define(k, "GROUPS=%d", c->groups);
 }
 
+void conv2d_extents(struct launch *k, const struct conv2d *c)
+{
+    launch_int(k, "in_c", c->in_c);
+    launch_int(k, "in_h", c->in[0]);
+    launch_int(k, "in_w", c->in[1]);
+    launch_int(k, "out_c", c->out_c);
+    launch_int(k, "out_h", c->out[0]);
+    launch_int(k, "out_w", c->out[1]);
+}
+
 /* ---- The operation ---- */
 
 static const struct attr attrs[] = {CONV2D_ATTRS, ATTR_END};
@@ -159,12 +169,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
-    launch_channels(k, p, tv[0]);
-    launch_int(k, "in_c", c.in_c);
-    launch_int(k, "in_h", c.in[0]);
-    launch_int(k, "in_w", c.in[1]);
-    launch_int(k, "out_w", c.out[1]);
+    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
+    conv2d_extents(k, &c);
     launch_epilogue(k, p);
+    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
     return l->err;
 }
 

@@ -26,6 +26,8 @@ int conv2d_check_dy(const struct conv2d *c, const char *op, const struct ocelli_
 struct cost conv2d_cost(const struct conv2d *c);
 /* KH KW SH SW DH DW PT PL GROUPS. */
 void conv2d_define(struct launch *k, const struct conv2d *c);
+/* in_c in_h in_w out_c out_h out_w. */
+void conv2d_extents(struct launch *k, const struct conv2d *c);
 
 /* Rows of an attribute table whose params struct is or begins with struct ocelli_conv2d_params. */
 #define CONV2D_MAX 1000000

@@ -58,12 +58,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_out(k, "dx", 0);
     launch_in(k, "dy", 0);
     launch_in(k, "w", 1);
-    launch_channels(k, p, tv[0]);
-    launch_int(k, "in_w", c.in[1]);
-    launch_int(k, "out_c", c.out_c);
-    launch_int(k, "out_h", c.out[0]);
-    launch_int(k, "out_w", c.out[1]);
+    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
+    conv2d_extents(k, &c);
     launch_epilogue(k, p);
+    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
     return l->err;
 }
 

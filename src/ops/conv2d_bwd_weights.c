@@ -53,13 +53,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_out(k, "dw", 0);
     launch_in(k, "dy", 0);
     launch_in(k, "x", 1);
-    launch_channels(k, p, tv[0]);
+    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
     launch_int(k, "batch", c.n);
-    launch_int(k, "in_h", c.in[0]);
-    launch_int(k, "in_w", c.in[1]);
-    launch_int(k, "out_c", c.groups * c.out_c);
-    launch_int(k, "out_h", c.out[0]);
-    launch_int(k, "out_w", c.out[1]);
+    conv2d_extents(k, &c);
+    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
     return l->err;
 }
 
@@ -255,12 +252,7 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
         launch_in(k, "dy", 0);
         launch_in(k, "x", 1);
         launch_int(k, "units", (int)t.units);
-        launch_int(k, "in_c", c.in_c);
-        launch_int(k, "in_h", c.in[0]);
-        launch_int(k, "in_w", c.in[1]);
-        launch_int(k, "out_c", c.out_c);
-        launch_int(k, "out_h", c.out[0]);
-        launch_int(k, "out_w", c.out[1]);
+        conv2d_extents(k, &c);
         launch_local(k, "d", t.local * sizeof(float));
         launch_grid3(k, t.chunks, t.m_blocks, (size_t)c.groups * t.c_blocks, 1, 1, 1);
     }

@@ -3,8 +3,12 @@
 #include "ops/shared.h"
 
 static const struct attr gap_bwd_attrs[] = {
-    {.name = "size", .type = ATTR_INT, .offset = offsetof(struct gap_bwd_attr, size), .count = 2,
-     .min = 1, .max = 1 << 30},
+    {.name = "size",
+     .type = ATTR_INT,
+     .offset = offsetof(struct gap_bwd_attr, size),
+     .count = 2,
+     .min = 1,
+     .max = 1 << 30},
     ATTR_END,
 };
 
@@ -39,7 +43,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = ref_plan},
     {0},
 };

@@ -9,19 +9,22 @@
 /* ---- What pool2d_bwd shares ---- */
 
 #define POOL_MAX 1000000
-#define POOL_INTS(word, n, dflt, low)                                                              \
-    {                                                                                              \
-        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_pool2d_params, word),    \
-        .count = n, .def = dflt, .min = low, .max = POOL_MAX                                       \
+#define POOL_INTS(word, n, dflt, low)                                                           \
+    {                                                                                           \
+        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_pool2d_params, word), \
+        .count = n, .def = dflt, .min = low, .max = POOL_MAX                                    \
     }
-#define POOL_BOOL(word)                                                                            \
-    {                                                                                              \
-        .name = #word, .type = ATTR_BOOL, .offset = offsetof(struct ocelli_pool2d_params, word)    \
+#define POOL_BOOL(word)                                                                         \
+    {                                                                                           \
+        .name = #word, .type = ATTR_BOOL, .offset = offsetof(struct ocelli_pool2d_params, word) \
     }
 
 const struct attr pool2d_attrs[] = {
-    {.name = "kind", .type = ATTR_ENUM, .offset = offsetof(struct ocelli_pool2d_params, kind),
-     .count = 1, .words = (const char *const[]){"max", "average", NULL}},
+    {.name = "kind",
+     .type = ATTR_ENUM,
+     .offset = offsetof(struct ocelli_pool2d_params, kind),
+     .count = 1,
+     .words = (const char *const[]){"max", "average", NULL}},
     POOL_INTS(kernel, 2, 0, 1),
     POOL_INTS(stride, 2, 0, 0), /* 0: the kernel */
     POOL_INTS(dilation, 2, 1, 1),
@@ -68,8 +71,9 @@ int pool2d_geometry(struct pool2d *g, const char *op, const struct ocelli_shape 
             return fail(OCELLI_ERR_SHAPE, "%s: a window of %lld on a %s of %lld", op,
                         (long long)window, side[d], (long long)g->in[d]);
         if (MAX(before, after) >= window)
-            return fail(OCELLI_ERR_SHAPE, "%s: a padding of %d is not smaller than the window of %lld",
-                        op, MAX(before, after), (long long)window);
+            return fail(OCELLI_ERR_SHAPE,
+                        "%s: a padding of %d is not smaller than the window of %lld", op,
+                        MAX(before, after), (long long)window);
         g->out[d] = out_extent(g->in[d], before, after, window, g->stride[d], p->ceil_mode);
         if (g->out[d] < 1)
             return fail(OCELLI_ERR_SHAPE, "%s: a window of %lld does not fit into a %s of %lld", op,
@@ -238,8 +242,12 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "rows", .tunables = rows_tunables, .applicable = rows_applicable,
-     .defaults = rows_defaults, .valid = rows_valid, .plan = rows_plan},
+    {.name = "rows",
+     .tunables = rows_tunables,
+     .applicable = rows_applicable,
+     .defaults = rows_defaults,
+     .valid = rows_valid,
+     .plan = rows_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };

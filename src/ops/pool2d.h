@@ -15,8 +15,8 @@ struct pool2d {
     bool edge[2];   /* some window leaves the image in that direction */
 };
 
-/* The one place that knows the output size: (in + pads - dilation (kernel - 1) - 1) / stride + 1, rounded
- * down, or with ceil_mode up, but then without windows that would begin behind the image.
+/* The one place that knows the output size: (in + pads - dilation (kernel - 1) - 1) / stride + 1,
+ * rounded down, or with ceil_mode up, but then without windows that would begin behind the image.
  * Fails: SHAPE, the message names `op`. */
 int pool2d_geometry(struct pool2d *out, const char *op, const struct ocelli_shape *x,
                     const struct ocelli_pool2d_params *p);

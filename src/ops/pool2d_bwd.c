@@ -1,6 +1,6 @@
-/* dx of pool2d. A maximum's gradient goes to the first of the elements that have it, found again from x:
- * an index kept from the forward pass would cost memory when nobody trains, and x is read here anyway
- * where the gradient of a ReLU before the pooling is fused. */
+/* dx of pool2d. A maximum's gradient goes to the first of the elements that have it, found again
+ * from x: an index kept from the forward pass would cost memory when nobody trains, and x is read
+ * here anyway where the gradient of a ReLU before the pooling is fused. */
 #include "ops/pool2d.h"
 #include "ops/shared.h"
 
@@ -18,8 +18,8 @@ static int pool2d_bwd_infer(struct problem *p)
     TRY(geometry(p, &g));
     const struct desc y = pool2d_out_desc(&g);
     if (!shape_equal(&p->in[0].shape, &y.shape))
-        return fail(OCELLI_ERR_SHAPE, "pool2d_bwd: dy is %s, y is %s", shape_text(&p->in[0].shape, a),
-                    shape_text(&y.shape, b));
+        return fail(OCELLI_ERR_SHAPE, "pool2d_bwd: dy is %s, y is %s",
+                    shape_text(&p->in[0].shape, a), shape_text(&y.shape, b));
     p->out[0] = p->in[1];
 out:
     return err;
@@ -117,8 +117,12 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "rows", .tunables = rows_tunables, .applicable = rows_applicable,
-     .defaults = rows_defaults, .valid = rows_valid, .plan = rows_plan},
+    {.name = "rows",
+     .tunables = rows_tunables,
+     .applicable = rows_applicable,
+     .defaults = rows_defaults,
+     .valid = rows_valid,
+     .plan = rows_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };

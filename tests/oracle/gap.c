@@ -43,4 +43,5 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     random_epilogue(seed, c, out);
 }
 
-const struct oracle oracle_gap = {.run = run, .terms = terms, .fill = fill, .random = random_problem};
+const struct oracle oracle_gap = {
+    .run = run, .terms = terms, .fill = fill, .random = random_problem};

@@ -33,7 +33,8 @@ static double terms(const struct problem *p, int k)
 /* Extents around the tiles more often than others. */
 static int extent(uint64_t seed, uint64_t n, int most)
 {
-    static const int edges[] = {1, 2, 3, 4, 7, 8, 9, 12, 15, 16, 17, 23, 24, 25, 31, 32, 33, 47, 48, 49, 64};
+    static const int edges[] = {1,  2,  3,  4,  7,  8,  9,  12, 15, 16, 17,
+                                23, 24, 25, 31, 32, 33, 47, 48, 49, 64};
     int e = pick(seed, n, 0, 1) ? edges[pick(seed, n + 1, 0, (int)COUNT(edges) - 1)]
                                 : pick(seed, n + 2, 1, 100);
     return MAX(MIN(e, most), 1);

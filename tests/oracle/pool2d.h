@@ -47,8 +47,9 @@ static inline int64_t axis_count(const struct axis *a, int64_t o)
     return n;
 }
 
-/* Is `out` right? The windows that lie in the padded image; with ceil mode also the one that begins in the
- * image or the padding before it and hangs over the end, where there is something left for it. */
+/* Is `out` right? The windows that lie in the padded image; with ceil mode also the one that begins
+ * in the image or the padding before it and hangs over the end, where there is something left for
+ * it. */
 static inline bool axis_fits(const struct axis *a, bool ceil_mode)
 {
     int64_t window = (a->kernel - 1) * a->dilation + 1, all = a->before + a->in + a->after, n = 0;
@@ -84,8 +85,8 @@ static inline int64_t common_multiple(const struct axis *y, const struct axis *x
     return l;
 }
 
-/* Whole numbers whose averages are whole numbers too; for a maximum many equal ones, yet not the same
- * maximum everywhere; NaN and infinities among real ones, where `special`. */
+/* Whole numbers whose averages are whole numbers too; for a maximum many equal ones, yet not the
+ * same maximum everywhere; NaN and infinities among real ones, where `special`. */
 static inline bool fill_pool(const struct problem *p, int i, const struct ocelli_shape *xs,
                              const struct ocelli_shape *ys, enum fill_mode mode, uint64_t seed,
                              bool special, double *v)
@@ -143,9 +144,11 @@ static inline void random_pool(uint64_t seed, double budget, struct text *out, c
     *channels = c;
     snprintf(xs, SHAPE_TEXT, "%dx%dx%dx%d", n, c, in[0], in[1]);
     snprintf(ys, SHAPE_TEXT, "%dx%dx%dx%d", n, c, y[0], y[1]);
-    text_add(out, "kind=%s kernel=%d,%d stride=%d,%d dilation=%d,%d pad=%d,%d,%d,%d ceil_mode=%d"
-             " count_include_pad=%d", average ? "average" : "max", k[0], k[1], s[0], s[1], d[0], d[1],
-             pad[0], pad[1], pad[2], pad[3], ceil_mode, include);
+    text_add(out,
+             "kind=%s kernel=%d,%d stride=%d,%d dilation=%d,%d pad=%d,%d,%d,%d ceil_mode=%d"
+             " count_include_pad=%d",
+             average ? "average" : "max", k[0], k[1], s[0], s[1], d[0], d[1], pad[0], pad[1],
+             pad[2], pad[3], ceil_mode, include);
 }
 
 #endif

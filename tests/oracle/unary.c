@@ -10,7 +10,7 @@ static void run(const struct problem *p, const double *const *in, double *const 
     for (int64_t i = 0; i < shape_count(&p->in[0].shape); i++) {
         double x = in[0][i], y = 0;
         if (a->kind == OCELLI_RELU)
-            y = x > 0 ? x : 0;
+            y = x < 0 ? 0 : x;
         else if (a->kind == OCELLI_SIGMOID)
             y = 1 / (1 + exp(-x));
         else
@@ -20,14 +20,18 @@ static void run(const struct problem *p, const double *const *in, double *const 
     }
 }
 
-/* Also the far ends, where a careless formula overflows. */
+/* Also the far ends, where a careless formula overflows, and what is no number. */
 static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
 {
     static const double reach[] = {1, 1, 10, 100};
+    static const double special[] = {NAN, INFINITY, -INFINITY, 0.0, -0.0, 1e38, -1e38, 1e-30};
+    int64_t n = shape_count(&p->in[i].shape);
     if (mode == FILL_INTEGER)
         return false;
-    for (int64_t j = 0; j < shape_count(&p->in[i].shape); j++)
+    for (int64_t j = 0; j < n; j++)
         x[j] = reach[j % 4] * (2 * random_uniform(seed, 0, (uint64_t)j) - 1);
+    for (size_t j = 0; n > 100 && j < COUNT(special); j++)
+        x[j * 7] = special[j];
     return true;
 }
 
