@@ -107,13 +107,13 @@ static void many(__global float *d, __global const float *x, VF g, int iy0, int 
 #endif
 #ifdef AVERAGE
 #ifdef EDGE_X
-    VI n = (VI)(0);
+    VF n = (VF)(0.0f); /* float: oclgrind makes 255 of a comparison that becomes a number */
+#pragma unroll
     for (int kx = 0; kx < KW; kx++) {
         const VI ix = (VI)(ix0 + kx * DW) + IOTA * SW;
-        n -= (ix >= -CL) & (ix < w + CR);
+        n += ((ix >= -CL) & (ix < w + CR)) ? (VF)(1.0f) : (VF)(0.0f);
     }
-    n *= count(iy0, KH, DH, -CT, h + CB);
-    g /= CAT(convert_float, VW)(max(n, (VI)(1)));
+    g /= fmax(n * (float)count(iy0, KH, DH, -CT, h + CB), (VF)(1.0f));
 #else
     g /= (float)max(KW * count(iy0, KH, DH, -CT, h + CB), 1);
 #endif
@@ -137,23 +137,22 @@ static void many(__global float *d, __global const float *x, VF g, int iy0, int 
         }
     }
     v = nan ? (VF)(NAN) : v;
-    VI open = (VI)(-1); /* windows whose maximum is still to be met */
-    VF part[KH * KW];
+    /* Backwards, so that the first one remains. (No mask is negated: oclgrind cannot.) */
+    VF best = (VF)(-1.0f);
 #pragma unroll
-    for (int ky = 0; ky < KH; ky++) {
+    for (int ky = KH - 1; ky >= 0; ky--) {
 #ifdef EDGE_Y
         if (iy0 + ky * DH < 0 || iy0 + ky * DH >= h)
             continue;
 #endif
 #pragma unroll
-        for (int kx = 0; kx < KW; kx++) {
+        for (int kx = KW - 1; kx >= 0; kx--) {
             const VF t = tap(x + (long)(ky * DH) * w, kx);
-            VI hit = ((t == v) | (t != t)) & open;
+            VI hit = (t == v) | (t != t);
 #ifdef EDGE_X
             hit &= INSIDE(kx);
 #endif
-            open &= ~hit;
-            part[ky * KW + kx] = hit ? g : (VF)(0.0f);
+            best = hit ? (VF)((float)(ky * KW + kx)) : best;
         }
     }
 #endif
@@ -173,7 +172,7 @@ static void many(__global float *d, __global const float *x, VF g, int iy0, int 
                 to[s] = (VF)(0.0f);
                 if ((at + s) % DW == 0 && kx < KW) {
 #ifndef AVERAGE
-                    to[s] = part[ky * KW + kx];
+                    to[s] = best == (float)(ky * KW + kx) ? g : (VF)(0.0f);
 #elif defined(EDGE_X)
                     to[s] = INSIDE(kx) ? g : (VF)(0.0f);
 #else

@@ -113,13 +113,13 @@ static VF many(__global const float *p, int iy0, int ky0, int ky1, int ix0, int 
     const int rows = KH;
 #endif
 #ifdef EDGE_X
-    VI cols = (VI)(0);
+    VF cols = (VF)(0.0f); /* float: oclgrind makes 255 of a comparison that becomes a number */
 #pragma unroll
     for (int kx = 0; kx < KW; kx++) {
         const VI ix = (VI)(ix0 + kx * DW) + IOTA * SW;
-        cols -= (ix >= -CL) & (ix < w + CR);
+        cols += ((ix >= -CL) & (ix < w + CR)) ? (VF)(1.0f) : (VF)(0.0f);
     }
-    return v / CAT(convert_float, VW)(max(cols * rows, (VI)(1)));
+    return v / fmax(cols * (float)rows, (VF)(1.0f));
 #else
     return v / (float)max(rows * KW, 1);
 #endif

@@ -98,9 +98,11 @@ START_TEST(test_truncated)
         b = slurp(&bytes);
         for (size_t n = 0; n < bytes; n++) {
             put_file(path, b, n);
-            ck_assert_msg(idx_read(&x, path, 3) == OCELLI_ERR_FORMAT, "%zu of %zu bytes pass", n, bytes);
+            ck_assert_msg(idx_read(&x, path, 3) == OCELLI_ERR_FORMAT, "%zu of %zu bytes pass", n,
+                          bytes);
             ck_assert_msg(strstr(ocelli_error(), path) == ocelli_error() &&
-                          strstr(ocelli_error(), ": truncated: "), "%zu bytes: %s", n, ocelli_error());
+                              strstr(ocelli_error(), ": truncated: "),
+                          "%zu bytes: %s", n, ocelli_error());
         }
         free(b);
         free(plain);
@@ -108,8 +110,8 @@ START_TEST(test_truncated)
 }
 END_TEST
 
-/* Every byte changed in three ways: no crash, no wrong header accepted; in a gzip stream the checksum
- * sees every change of content. */
+/* Every byte changed in three ways: no crash, no wrong header accepted; in a gzip stream the
+ * checksum sees every change of content. */
 START_TEST(test_flipped)
 {
     static const uint8_t masks[] = {0x01, 0x80, 0xff};
@@ -142,10 +144,12 @@ END_TEST
 START_TEST(test_hostile)
 {
     struct idx x;
-    uint8_t h[17] = {0, 0, 8, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
+    uint8_t h[17] = {0,    0,    8,    3,    0xff, 0xff, 0xff, 0xff, 0xff,
+                     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
     put_file(path, h, sizeof(h));
     assert_fails(idx_read(&x, path, 3), OCELLI_ERR_FORMAT, "claims more than");
-    memcpy(h + 4, (uint8_t[]){0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1}, 12); /* 2 GB claimed, 1 there */
+    memcpy(h + 4, (uint8_t[]){0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1},
+           12); /* 2 GB claimed, 1 there */
     put_file(path, h, sizeof(h));
     assert_fails(idx_read(&x, path, 3), OCELLI_ERR_FORMAT, "truncated: 1 bytes");
     memset(h + 4, 0, 12);
@@ -201,7 +205,8 @@ START_TEST(test_dataset_failures)
     assert_fails(ocelli_dataset_open(&ds, "imagenet", dir, OCELLI_TRAIN), OCELLI_ERR_INVALID,
                  "fashion-mnist, mnist");
     ck_assert_ptr_null(ds);
-    assert_fails(ocelli_dataset_open(&ds, "mnist", NULL, OCELLI_TRAIN), OCELLI_ERR_IO, "--data-dir");
+    assert_fails(ocelli_dataset_open(&ds, "mnist", NULL, OCELLI_TRAIN), OCELLI_ERR_IO,
+                 "--data-dir");
     assert_fails(ocelli_dataset_open(&ds, "fashion-mnist", "/no/such", OCELLI_TRAIN), OCELLI_ERR_IO,
                  "no folder /no/such");
     assert_fails(ocelli_dataset_open(&ds, "fashion-mnist", dir, OCELLI_TRAIN), OCELLI_ERR_IO,
@@ -249,7 +254,8 @@ static void read_all(struct ocelli_dataset *ds, uint64_t seed, int delay,
                      uint8_t which[EPOCHS * STEPS][BATCH])
 {
     struct loader *l;
-    assert_ok(loader_create(&l, ds, &(struct loader_params){BATCH, true, .seed = seed, .buffers = 3}));
+    assert_ok(
+        loader_create(&l, ds, &(struct loader_params){BATCH, true, .seed = seed, .buffers = 3}));
     for (int i = 0; i < EPOCHS * STEPS; i++) {
         struct batch *b;
         if (delay)
@@ -287,9 +293,11 @@ START_TEST(test_loader_order)
         struct batch *got;
         uint8_t which[BATCH];
         bool at_end = start % STEPS == 0 && start > 0;
-        assert_ok(loader_create(&l, ds, &(struct loader_params){BATCH, true, .seed = 5,
-            .epoch = at_end ? start / STEPS - 1 : start / STEPS,
-            .step = at_end ? STEPS : start % STEPS}));
+        assert_ok(loader_create(
+            &l, ds,
+            &(struct loader_params){BATCH, true, .seed = 5,
+                                    .epoch = at_end ? start / STEPS - 1 : start / STEPS,
+                                    .step = at_end ? STEPS : start % STEPS}));
         for (int i = start; i < EPOCHS * STEPS && i < start + 4; i++) {
             assert_ok(loader_next(l, &got));
             read_batch(got, BATCH, which);
@@ -353,11 +361,12 @@ START_TEST(test_loader_hold)
     ck_assert_uint_eq(sum[0], hash64(b[0]->pixels, BATCH * H * W * sizeof(float), 0));
     ck_assert_uint_eq(sum[2], hash64(b[2]->pixels, BATCH * H * W * sizeof(float), 0));
     loader_destroy(&l); /* with two still out */
-    assert_fails(loader_create(&l, ds, &(struct loader_params){.batch = N + 1, .shuffle = true}), OCELLI_ERR_INVALID,
-                 "do not make a batch of 51");
+    assert_fails(loader_create(&l, ds, &(struct loader_params){.batch = N + 1, .shuffle = true}),
+                 OCELLI_ERR_INVALID, "do not make a batch of 51");
     assert_fails(loader_create(&l, ds, &(struct loader_params){BATCH, true, .step = STEPS + 1}),
                  OCELLI_ERR_INVALID, "no batch");
-    assert_fails(loader_create(&l, ds, &(struct loader_params){.batch = 0}), OCELLI_ERR_INVALID, "batch of 0");
+    assert_fails(loader_create(&l, ds, &(struct loader_params){.batch = 0}), OCELLI_ERR_INVALID,
+                 "batch of 0");
     ocelli_dataset_close(&ds);
 }
 END_TEST

@@ -84,6 +84,7 @@ static void run_node(struct interpreter *x, const struct node *n)
     for (int k = 0; k < n->n_out; k++) {
         out[k] = x->value[n->out[k]];
         mag[k] = x->mag;
+        memset(out[k], 0, (size_t)shape_count(&p.out[k].shape) * sizeof(double));
     }
     const struct oracle *o = oracle_of(n->op);
     ck_assert_msg(o != NULL, "%s has no oracle", n->op->name);

@@ -1,5 +1,6 @@
-/* The bookkeeping of hazards against brute force: random commands on a few small buffers. Every pair that
- * conflicts must be ordered by the edges and the lanes; no edge may join two that do not. */
+/* The bookkeeping of hazards against brute force: random commands on a few small buffers. Every
+ * pair that conflicts must be ordered by the edges and the lanes; no edge may join two that do not.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,10 +13,10 @@
 #define LANES 4
 
 /* ck_assert() writes to a file also when all is well: too slow for millions. */
-#define must(cond, ...)                                                                            \
-    do {                                                                                           \
-        if (!(cond))                                                                               \
-            ck_abort_msg(__VA_ARGS__);                                                             \
+#define must(cond, ...)                \
+    do {                               \
+        if (!(cond))                   \
+            ck_abort_msg(__VA_ARGS__); \
     } while (0)
 #define fine(call) must((call) == 0, "%s: %s", #call, ocelli_error())
 
@@ -74,31 +75,30 @@ static int check_order(uint64_t seed, int lanes)
         it = &o.item[i];
         c->lane = it->lane;
         must(it->lane >= 0 && it->lane < MAX(lanes, 1), "lane %d", it->lane);
-        uint64_t by_lane = lanes && last[c->lane] >= 0
-                               ? node[last[c->lane]].before | 1ull << last[c->lane]
-                               : 0;
+        uint64_t by_lane =
+            lanes && last[c->lane] >= 0 ? node[last[c->lane]].before | 1ull << last[c->lane] : 0;
         c->before = by_lane;
         for (int w = 0; w < it->n_wait; w++) {
             int d = o.wait[it->first_wait + w];
             uint64_t others = by_lane;
             must(d >= 0 && d < i, "%d waits for %d", i, d);
             must(conflict(&node[d], c), "seed %llu: %d waits for %d for nothing",
-                          (unsigned long long)seed, i, d);
+                 (unsigned long long)seed, i, d);
             for (int v = 0; v < it->n_wait; v++)
                 if (v != w)
                     others |= node[o.wait[it->first_wait + v]].before |
                               1ull << o.wait[it->first_wait + v];
             if (lanes) /* out of order, what is implied may stay */
                 must(!(others >> d & 1), "seed %llu: %d waits for %d needlessly",
-                              (unsigned long long)seed, i, d);
+                     (unsigned long long)seed, i, d);
             c->before |= node[d].before | 1ull << d;
         }
         for (int d = 0; d < i; d++) {
             if (!conflict(&node[d], c))
                 continue;
             ordered++;
-            must(c->before >> d & 1, "seed %llu: %d does not wait for %d",
-                          (unsigned long long)seed, i, d);
+            must(c->before >> d & 1, "seed %llu: %d does not wait for %d", (unsigned long long)seed,
+                 i, d);
         }
         last[c->lane] = i;
     }
@@ -117,8 +117,8 @@ START_TEST(order_random)
 }
 END_TEST
 
-/* ---- The tracker as a queue uses it: single commands and runs of lists, of which some complete and are
- * swept, buffers that go ---- */
+/* ---- The tracker as a queue uses it: single commands and runs of lists, of which some complete
+ * and are swept, buffers that go ---- */
 
 /* A command to the tracker: a node, or a run's part, which is complete with its last node. */
 struct world {
@@ -160,8 +160,8 @@ static uint64_t waited(const struct world *w, const struct earlier_list *found, 
     return set;
 }
 
-/* What a lane's part of a run is said to touch: what its nodes do, or (whole) for each buffer one range
- * that spans them. `first` is the first node that has to wait on its account. */
+/* What a lane's part of a run is said to touch: what its nodes do, or (whole) for each buffer one
+ * range that spans them. `first` is the first node that has to wait on its account. */
 struct part_touch {
     struct touch touch;
     int lane, first;
@@ -241,8 +241,8 @@ static void add_run(struct world *w, int m, bool whole, uint64_t seed, uint64_t 
 
 static int check_world(uint64_t seed, int lanes)
 {
-    struct world w = {.lanes = lanes ? lanes : 1, .h.in_order = lanes > 0,
-                      .last = {-1, -1, -1, -1}};
+    struct world w = {
+        .lanes = lanes ? lanes : 1, .h.in_order = lanes > 0, .last = {-1, -1, -1, -1}};
     uint64_t n = 0;
     int ordered = 0;
 
@@ -255,7 +255,7 @@ static int check_world(uint64_t seed, int lanes)
                     continue;
                 ordered++;
                 must(w.node[i].before >> d & 1, "seed %llu: %d does not wait for %d",
-                              (unsigned long long)seed, i, d);
+                     (unsigned long long)seed, i, d);
             }
         }
         if (rng(seed, &n) % 4 == 0) { /* something completes, and so all before it */
@@ -272,7 +272,7 @@ static int check_world(uint64_t seed, int lanes)
                 for (int t = 0; t < w.node[i].n; t++)
                     if (w.node[i].touch[t].id == id)
                         must(w.done >> i & 1, "seed %llu: %d still uses what is gone",
-                                      (unsigned long long)seed, i);
+                             (unsigned long long)seed, i);
             hazards_forget(&w.h, id);
             free(users.item);
         }

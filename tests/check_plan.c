@@ -755,6 +755,18 @@ static void dump(const struct ocelli_plan *p, struct text *t)
              (unsigned long long)m.scratch, (unsigned long long)m.live, (unsigned long long)m.peak);
 }
 
+/* Line by line, to show the one that changed. */
+static void compare_lines(const char *file, const char *got, const char *want)
+{
+    for (int line = 1; *got || *want; line++) {
+        int n = (int)strcspn(got, "\n"), m = (int)strcspn(want, "\n");
+        ck_assert_msg(n == m && strncmp(got, want, (size_t)n) == 0, "%s:%d:\n#  is %.*s\n# not %.*s",
+                      file, line, n, got, m, want);
+        got += n + (got[n] != 0);
+        want += m + (want[m] != 0);
+    }
+}
+
 /* OCELLI_GOLDEN=write in the environment writes them anew; git shows what changed. */
 START_TEST(golden)
 {
@@ -771,7 +783,7 @@ START_TEST(golden)
     if (getenv("OCELLI_GOLDEN") && strcmp(getenv("OCELLI_GOLDEN"), "write") == 0)
         assert_ok(file_replace(path, t.s, t.len, 0644));
     assert_ok(file_read(path, 1 << 20, &want, &bytes));
-    ck_assert_str_eq(t.s, want);
+    compare_lines(goldens[_i].name, t.s, want);
     free(want);
     text_free(&t);
     ocelli_plan_destroy(&p);

@@ -94,7 +94,8 @@ START_TEST(test_write_failures)
     struct st_tensor binary = {"\xff\xfe", tensors[0].desc, values};
     assert_fails(safetensors_write(path, &binary, 1, NULL, 0), OCELLI_ERR_INVALID, "UTF-8");
     struct st_tensor reserved = {"__metadata__", tensors[0].desc, values};
-    assert_fails(safetensors_write(path, &reserved, 1, NULL, 0), OCELLI_ERR_INVALID, "__metadata__");
+    assert_fails(safetensors_write(path, &reserved, 1, NULL, 0), OCELLI_ERR_INVALID,
+                 "__metadata__");
     struct st_pair again = {"ocelli.xxh3", "x"};
     assert_fails(safetensors_write(path, NULL, 0, &again, 1), OCELLI_ERR_INVALID, "ocelli.xxh3");
     char *big = malloc(SAFETENSORS_MAX_HEADER + 1);
@@ -128,7 +129,8 @@ START_TEST(test_truncated)
 }
 END_TEST
 
-/* Any bit of any byte: refused, or no longer called checked (where the checksum's own name was hit). */
+/* Any bit of any byte: refused, or no longer called checked (where the checksum's own name was
+ * hit). */
 START_TEST(test_flipped)
 {
     size_t n;
@@ -163,7 +165,7 @@ static int parse(struct safetensors **st, const char *header, size_t data)
     return safetensors_parse(st, "f", f, 8 + len + data);
 }
 
-#define T(type, shape, a, b)                                                                       \
+#define T(type, shape, a, b) \
     "{\"dtype\":\"" type "\",\"shape\":[" shape "],\"data_offsets\":[" #a "," #b "]}"
 
 static const struct {
@@ -217,15 +219,15 @@ START_TEST(test_attacks)
         int err = parse(&st, attacks[i].header, attacks[i].data);
         if (attacks[i].words) {
             ck_assert_msg(err == OCELLI_ERR_FORMAT, "%s: %d", attacks[i].header, err);
-            ck_assert_msg(strstr(ocelli_error(), attacks[i].words) != NULL, "%s: %s", attacks[i].header,
-                          ocelli_error());
+            ck_assert_msg(strstr(ocelli_error(), attacks[i].words) != NULL, "%s: %s",
+                          attacks[i].header, ocelli_error());
         } else {
             ck_assert_msg(err == 0, "%s: %s", attacks[i].header, ocelli_error());
         }
         safetensors_close(&st);
     }
-    static const uint64_t lengths[] = {SAFETENSORS_MAX_HEADER + 1, 100000001, UINT64_MAX,
-                                       UINT64_MAX - 7, 9, 1000};
+    static const uint64_t lengths[] = {
+        SAFETENSORS_MAX_HEADER + 1, 100000001, UINT64_MAX, UINT64_MAX - 7, 9, 1000};
     for (size_t i = 0; i < COUNT(lengths); i++) {
         struct safetensors *st;
         char *f = calloc(1, 16);

@@ -107,9 +107,14 @@ static char *metrics(const char *path)
 
 static struct ocelli_train_params base_params(const char *out)
 {
-    return (struct ocelli_train_params){
-        .net = "lenet5", .epochs = 3, .batch = BATCH, .seed = 11, .lr = 0.02f, .out_dir = out,
-        .schedule = OCELLI_COSINE, .optimizer = {.momentum = 0.9f, .weight_decay = 1e-4f}};
+    return (struct ocelli_train_params){.net = "lenet5",
+                                        .epochs = 3,
+                                        .batch = BATCH,
+                                        .seed = 11,
+                                        .lr = 0.02f,
+                                        .out_dir = out,
+                                        .schedule = OCELLI_COSINE,
+                                        .optimizer = {.momentum = 0.9f, .weight_decay = 1e-4f}};
 }
 
 struct seen {
@@ -229,7 +234,8 @@ START_TEST(test_resume)
     assert_same_file(in_dir("a/checkpoint"), in_dir("c/checkpoint"));
     char *x = metrics(in_dir("a/metrics.csv")), *y = metrics(in_dir("b/metrics.csv"));
     ck_assert_str_eq(x, y);
-    ck_assert(strncmp(x, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,lr\n1,", 61) == 0);
+    ck_assert(strncmp(x, "epoch,train_loss,train_accuracy,test_loss,test_accuracy,lr\n1,", 61) ==
+              0);
     free(x);
     free(y);
     /* A limit of steps is a stop too, with a test of what there is; at an epoch's end as well. */
@@ -266,7 +272,13 @@ START_TEST(test_resume_refused)
         struct ocelli_train_params p;
         const char *words;
     } others[] = {
-#define OTHER(field, value, words) {({ struct ocelli_train_params q = p; q.field = value; q; }), words}
+#define OTHER(field, value, words)         \
+    {({                                    \
+         struct ocelli_train_params q = p; \
+         q.field = value;                  \
+         q;                                \
+     }),                                   \
+     words}
         OTHER(net, "lenet5-1998", "its net is lenet5, now it is lenet5-1998"),
         OTHER(batch, 8, "batch"),
         OTHER(seed, 12, "seed is 11, now it is 12"),
@@ -323,10 +335,12 @@ START_TEST(test_bad_requests)
     ck_assert_int_eq(mkdir(in_dir("full"), 0700), 0);
     ck_assert_int_eq(mkdir(in_dir("full/checkpoint"), 0700), 0); /* in the way of the file */
     p = base_params(in_dir("full"));
-    assert_fails(ocelli_train(dev, train, test, &p, &r), OCELLI_ERR_IO, "full/checkpoint: cannot replace");
+    assert_fails(ocelli_train(dev, train, test, &p, &r), OCELLI_ERR_IO,
+                 "full/checkpoint: cannot replace");
     ck_assert_int_eq(tempdir_entries(in_dir("full")), 1);
     struct ocelli_trained t;
-    assert_fails(ocelli_trained_read(in_dir("none"), &t), OCELLI_ERR_IO, "none/checkpoint: cannot open");
+    assert_fails(ocelli_trained_read(in_dir("none"), &t), OCELLI_ERR_IO,
+                 "none/checkpoint: cannot open");
 }
 END_TEST
 
@@ -340,8 +354,8 @@ static void fill_disk(void *user, int64_t step, double loss)
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, small), 0);
 }
 
-/* No room while saving: an IO error that names the file, the last good checkpoint stays, and from it the
- * run goes on to the same bytes. */
+/* No room while saving: an IO error that names the file, the last good checkpoint stays, and from
+ * it the run goes on to the same bytes. */
 START_TEST(test_disk_full)
 {
     struct ocelli_train_result r;
@@ -406,9 +420,11 @@ START_TEST(test_eval)
     for (int batch = 0; batch < 30; batch += 29) { /* the default, and one with a part left over */
         struct predictions seen = {0};
         struct ocelli_eval_result e;
-        assert_ok(ocelli_eval(dev, &t, w, test,
-                              &(struct ocelli_eval_params){.batch = batch, .top = 2,
-                                  .prediction = on_prediction, .user = &seen}, &e));
+        assert_ok(
+            ocelli_eval(dev, &t, w, test,
+                        &(struct ocelli_eval_params){
+                            .batch = batch, .top = 2, .prediction = on_prediction, .user = &seen},
+                        &e));
         ck_assert_int_eq(e.count, TEST);
         ck_assert_int_eq(seen.n, TEST);
         ck_assert(e.accuracy == r.test_accuracy);
@@ -416,8 +432,10 @@ START_TEST(test_eval)
         ck_assert(e.top_k >= e.accuracy && e.top_k <= 1 && e.loss > 0);
     }
     struct ocelli_eval_result e;
-    assert_fails(ocelli_eval(dev, &t, w, test, &(struct ocelli_eval_params){.batch = 29,
-                 .progress = stop_at_once}, &e), OCELLI_ERR_CANCELLED, "29 of 70");
+    assert_fails(ocelli_eval(dev, &t, w, test,
+                             &(struct ocelli_eval_params){.batch = 29, .progress = stop_at_once},
+                             &e),
+                 OCELLI_ERR_CANCELLED, "29 of 70");
     assert_ok(ocelli_eval(dev, &t, w, test, NULL, &e));
     t.params.height = 32;
     assert_fails(ocelli_eval(dev, &t, w, test, NULL, &e), OCELLI_ERR_SHAPE, "28x28");
@@ -432,8 +450,8 @@ START_TEST(test_lenet5_1998)
     static const struct {
         const char *layer;
         int64_t weights;
-    } want[] = {{"c1.", 156}, {"s2.", 12}, {"c3.", 1516}, {"s4.", 32}, {"c5.", 48120}, {"f6.", 10164},
-                {"output.", 850}};
+    } want[] = {{"c1.", 156},   {"s2.", 12},    {"c3.", 1516},   {"s4.", 32},
+                {"c5.", 48120}, {"f6.", 10164}, {"output.", 850}};
     struct ocelli_graph *g;
     struct ocelli_weights *w;
     assert_ok(ocelli_net(&g, "lenet5-1998", NULL));

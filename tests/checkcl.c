@@ -20,7 +20,7 @@ static const char usage[] =
     "  --random N       also N random problems of every operation in the files (of all without files)\n"
     "  --max-macs N     leave out problems of more multiply-adds\n"
     "  --max-items N    leave out settings that launch more work-items\n"
-    "  --settings N     at most N settings of tunables a problem (default 6)\n"
+    "  --settings N     at most N settings of tunables a problem (default 3)\n"
     "  --exact          one run with whole numbers, buffers without canaries: for a checker that runs the\n"
     "                   kernels\n"
     "  --bench          time the problems instead of checking them\n"
@@ -240,7 +240,7 @@ static void run_variant(struct session *s, const struct problem *p, const struct
     struct text why = {0};
     bool good = !trials->why.s;
     text_add(&why, "%s", trials->why.s ? trials->why.s : "");
-    int limit = s->opt.bench && s->opt.settings == 0 ? 1 : s->opt.settings ? s->opt.settings : 6;
+    int limit = s->opt.bench && s->opt.settings == 0 ? 1 : s->opt.settings ? s->opt.settings : 3;
     int n = settings(p, caps, v, limit, hash64(text, strlen(text), s->opt.seed), tv);
     if (n == 0) {
         text_add(&why, "the variant applies, and its default tunables do not");

@@ -11,8 +11,10 @@
 
 #include "base/mem.h"
 
-/* The bytes of an IDX file of unsigned bytes: header and content(i) for each element; caller frees. */
-static inline uint8_t *idx_bytes(int rank, const int *dim, uint8_t (*content)(size_t i), size_t *bytes)
+/* The bytes of an IDX file of unsigned bytes: header and content(i) for each element; caller frees.
+ */
+static inline uint8_t *idx_bytes(int rank, const int *dim, uint8_t (*content)(size_t i),
+                                 size_t *bytes)
 {
     size_t n = 1, at = 4;
     for (int i = 0; i < rank; i++)

@@ -18,7 +18,8 @@ static inline void tempdir_make(char path[64])
     ck_assert_ptr_nonnull(mkdtemp(path));
 }
 
-static inline int tempdir_remove_one(const char *path, const struct stat *st, int type, struct FTW *w)
+static inline int tempdir_remove_one(const char *path, const struct stat *st, int type,
+                                     struct FTW *w)
 {
     (void)st, (void)type, (void)w;
     return remove(path);

@@ -43,7 +43,8 @@ struct ocelli_train_params {
     const char *net;      /* a name of nets.h */
     enum ocelli_init_kind init;
     int epochs;           /* default 5 */
-    int64_t steps;        /* stop after so many steps in all; 0: no limit */
+    int64_t steps;        /* stop after so many steps in all (the schedule still counts by epochs);
+                             0: no limit */
     int batch;            /* default 64 */
     struct ocelli_optimizer_params optimizer;
     float lr;             /* default 0.05 */
@@ -59,7 +60,7 @@ struct ocelli_train_params {
     int (*progress)(void *user, const struct ocelli_train_progress *p);
     /* Called after each epoch. */
     void (*epoch_done)(void *user, const struct ocelli_epoch *e);
-    /* Called with each step's mean loss, in order, up to a few steps late. */
+    /* Called with each step's mean loss, in order, up to a few steps late; the first step is 1. */
     void (*step_done)(void *user, int64_t step, double loss);
     void *user;
 };
@@ -73,7 +74,9 @@ struct ocelli_train_result {
     bool resumed;
 };
 
-/* Trains on `train`, testing on `test` after each epoch (NULL: no testing). With out_dir, writes there
+/* Trains on `train`, testing on `test` after each epoch (NULL: no testing, its results are NaN).
+ * Images that do not fill an epoch's last batch sit that epoch out; the order is another one each
+ * time. With out_dir, writes there
  *   checkpoint   all that resume needs: weights, optimiser state, position, random state; safetensors
  *                layout, checksummed, replaced atomically
  *   metrics.csv  a row an epoch

@@ -10,8 +10,8 @@
 
 static _Thread_local char message[MESSAGE_MAX];
 
-/* Formats aside first: an argument may be the old message itself. Control characters become spaces: a
- * message is one line, and words from a file must not steer a terminal. */
+/* Formats aside first: an argument may be the old message itself. Control characters become spaces:
+ * a message is one line, and words from a file must not steer a terminal. */
 static void set_message(const char *fmt, va_list ap)
 {
     char buf[MESSAGE_MAX];

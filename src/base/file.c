@@ -132,7 +132,8 @@ int file_create(struct file_writer *w, const char *path, int mode)
     for (int i = 0; w->fd < 0; i++) {
         struct stat st;
         free(w->tmp);
-        if (asprintf(&w->tmp, "%s/.%s.%016llx" TMP_END, dir, base, (unsigned long long)unique(i)) < 0) {
+        unsigned long long id = unique(i);
+        if (asprintf(&w->tmp, "%s/.%s.%016llx" TMP_END, dir, base, id) < 0) {
             w->tmp = NULL;
             err = fail_memory();
             goto out;
@@ -144,8 +145,8 @@ int file_create(struct file_writer *w, const char *path, int mode)
             w->tmp = NULL;
             goto out;
         }
-        /* Swept between open and lock? Then once more. No lock at all (some network file systems) is
-         * fine: it only guards against the sweep. */
+        /* Swept between open and lock? Then once more. No lock at all (some network file systems)
+         * is fine: it only guards against the sweep. */
         if (w->fd >= 0 && flock(w->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
             close(w->fd);
             w->fd = -1;

@@ -60,7 +60,7 @@ void *arena_alloc(struct arena *a, size_t bytes)
             return NULL;
         }
         fresh->cap = cap;
-        if (b && bytes > ARENA_BLOCK / 2) { /* a big one goes behind: the first keeps its free room */
+        if (b && bytes > ARENA_BLOCK / 2) { /* behind: the first one keeps its free room */
             fresh->next = b->next;
             b->next = fresh;
         } else {

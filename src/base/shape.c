@@ -44,7 +44,8 @@ int shape_check(const struct ocelli_shape *s)
     int64_t n = 1;
     for (int i = 0; i < s->rank; i++) {
         if (s->dim[i] < 1)
-            return fail(OCELLI_ERR_INVALID, "shape %s: extent %d is below 1", shape_text(s, buf), i);
+            return fail(OCELLI_ERR_INVALID, "shape %s: extent %d is below 1", shape_text(s, buf),
+                        i);
         if (__builtin_mul_overflow(n, s->dim[i], &n) || n > INT64_MAX / MAX_ELEMENT ||
             (uint64_t)n > SIZE_MAX / MAX_ELEMENT)
             return fail(OCELLI_ERR_INVALID, "shape %s: too many elements", shape_text(s, buf));

@@ -52,22 +52,26 @@ static int find_dir(const struct source *src, const char **dir)
     struct stat st;
     bool given = *dir != NULL;
     if (!given && !src->dir)
-        return fail(OCELLI_ERR_IO, "%s: no package has this dataset: the folder that holds "
-                    "train-images-idx3-ubyte.gz and its three companions must be given (--data-dir)",
-                    src->name);
+        return fail(
+            OCELLI_ERR_IO,
+            "%s: no package has this dataset: the folder that holds "
+            "train-images-idx3-ubyte.gz and its three companions must be given (--data-dir)",
+            src->name);
     if (!given)
         *dir = src->dir;
     if (stat(*dir, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
     if (!given)
-        return fail(OCELLI_ERR_IO, "%s: no folder %s: install Debian's package %s, or give the folder "
-                    "that holds the dataset (--data-dir)", src->name, *dir, src->package);
+        return fail(OCELLI_ERR_IO,
+                    "%s: no folder %s: install Debian's package %s, or give the folder "
+                    "that holds the dataset (--data-dir)",
+                    src->name, *dir, src->package);
     return fail(OCELLI_ERR_IO, "%s: no folder %s", src->name, *dir);
 }
 
 /* Reads dir/<split>-<kind>-ubyte.gz, or without .gz where there is no such file. */
-static int read_part(struct idx *x, const struct source *src, const char *dir, enum ocelli_split split,
-                     const char *kind, int rank)
+static int read_part(struct idx *x, const struct source *src, const char *dir,
+                     enum ocelli_split split, const char *kind, int rank)
 {
     struct text path = {0};
     int err = 0;
@@ -92,15 +96,18 @@ static int check(const struct ocelli_dataset *ds, const char *dir)
     const struct ocelli_dataset_info *in = &ds->info;
     const int64_t *d = ds->images.dim;
     if (ds->labels.dim[0] != d[0])
-        return fail(OCELLI_ERR_FORMAT, "%s: %s: %" PRId64 " images but %" PRId64 " labels", in->name, dir,
-                    d[0], ds->labels.dim[0]);
+        return fail(OCELLI_ERR_FORMAT, "%s: %s: %" PRId64 " images but %" PRId64 " labels",
+                    in->name, dir, d[0], ds->labels.dim[0]);
     if (d[1] > MAX_EXTENT || d[2] > MAX_EXTENT)
-        return fail(OCELLI_ERR_FORMAT, "%s: %s: images of %" PRId64 "x%" PRId64 " pixels are above the "
-                    "limit of %d", in->name, dir, d[1], d[2], MAX_EXTENT);
+        return fail(OCELLI_ERR_FORMAT,
+                    "%s: %s: images of %" PRId64 "x%" PRId64 " pixels are above the "
+                    "limit of %d",
+                    in->name, dir, d[1], d[2], MAX_EXTENT);
     for (int64_t i = 0; i < d[0]; i++)
         if (ds->labels.data[i] >= in->classes)
-            return fail(OCELLI_ERR_FORMAT, "%s: %s: label %" PRId64 " is %d, not in 0..%d (at byte %" PRId64
-                        ")", in->name, dir, i, ds->labels.data[i], in->classes - 1, 8 + i);
+            return fail(OCELLI_ERR_FORMAT,
+                        "%s: %s: label %" PRId64 " is %d, not in 0..%d (at byte %" PRId64 ")",
+                        in->name, dir, i, ds->labels.data[i], in->classes - 1, 8 + i);
     return 0;
 }
 
@@ -153,8 +160,8 @@ const struct ocelli_dataset_info *ocelli_dataset_get_info(const struct ocelli_da
 int ocelli_dataset_get(const struct ocelli_dataset *ds, int64_t i, uint8_t *pixels, int *label)
 {
     if (i < 0 || i >= ds->info.count)
-        return fail(OCELLI_ERR_INVALID, "%s: no image %" PRId64 ", there are %" PRId64, ds->info.name, i,
-                    ds->info.count);
+        return fail(OCELLI_ERR_INVALID, "%s: no image %" PRId64 ", there are %" PRId64,
+                    ds->info.name, i, ds->info.count);
     if (pixels)
         memcpy(pixels, ds->images.data + (size_t)i * ds->image_bytes, ds->image_bytes);
     if (label)

@@ -26,7 +26,8 @@ static int fill(gzFile f, const char *path, uint8_t *buf, size_t bytes, size_t *
             if (code == Z_MEM_ERROR)
                 return fail_memory();
             if (code == Z_BUF_ERROR)
-                return fail(OCELLI_ERR_FORMAT, "%s: truncated: the gzip stream ends too early", path);
+                return fail(OCELLI_ERR_FORMAT, "%s: truncated: the gzip stream ends too early",
+                            path);
             return fail(OCELLI_ERR_FORMAT, "%s: damaged gzip stream: %s", path, words);
         }
         if (n == 0)
@@ -44,11 +45,13 @@ static int read_header(struct idx *x, gzFile f, const char *path, int rank)
     if (err)
         return err;
     if (got >= 4 && (h[0] || h[1] || h[2] != 8 || h[3] != rank))
-        return fail(OCELLI_ERR_FORMAT, "%s: not an IDX file of %d-dimensional bytes: begins with "
-                    "%02x %02x %02x %02x, not 00 00 08 %02x", path, rank, h[0], h[1], h[2], h[3], rank);
+        return fail(OCELLI_ERR_FORMAT,
+                    "%s: not an IDX file of %d-dimensional bytes: begins with "
+                    "%02x %02x %02x %02x, not 00 00 08 %02x",
+                    path, rank, h[0], h[1], h[2], h[3], rank);
     if (got < want)
-        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %zu bytes, the header alone has %zu", path, got,
-                    want);
+        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %zu bytes, the header alone has %zu", path,
+                    got, want);
     x->rank = rank;
     x->bytes = 1;
     for (int i = 0; i < rank; i++) {
@@ -57,7 +60,8 @@ static int read_header(struct idx *x, gzFile f, const char *path, int rank)
         if (x->dim[i] < 1)
             return fail(OCELLI_ERR_FORMAT, "%s: extent %d is 0 (at byte %d)", path, i, 4 + 4 * i);
         if (!mul_size(x->bytes, (size_t)x->dim[i], &x->bytes) || x->bytes > IDX_MAX_BYTES)
-            return fail(OCELLI_ERR_FORMAT, "%s: claims more than %zu bytes (extents from byte 4 on)", path,
+            return fail(OCELLI_ERR_FORMAT,
+                        "%s: claims more than %zu bytes (extents from byte 4 on)", path,
                         IDX_MAX_BYTES);
     }
     return 0;
@@ -78,8 +82,9 @@ static int read_data(struct idx *x, gzFile f, const char *path)
             return err;
         len += got;
         if (len < cap)
-            return fail(OCELLI_ERR_FORMAT, "%s: truncated: %zu bytes of data where the header claims %zu",
-                        path, len, x->bytes);
+            return fail(OCELLI_ERR_FORMAT,
+                        "%s: truncated: %zu bytes of data where the header claims %zu", path, len,
+                        x->bytes);
     }
     /* One more byte: there must be none; and only now zlib compares the stream's checksum. */
     uint8_t more;
@@ -88,8 +93,8 @@ static int read_data(struct idx *x, gzFile f, const char *path)
     if (err)
         return err;
     if (got)
-        return fail(OCELLI_ERR_FORMAT, "%s: more data than the %zu bytes that the header claims", path,
-                    x->bytes);
+        return fail(OCELLI_ERR_FORMAT, "%s: more data than the %zu bytes that the header claims",
+                    path, x->bytes);
     return 0;
 }
 
@@ -100,7 +105,8 @@ int idx_read(struct idx *out, const char *path, int rank)
     errno = 0;
     gzFile f = gzopen(path, "rbe");
     if (!f)
-        return errno ? fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno)) : fail_memory();
+        return errno ? fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno))
+                     : fail_memory();
     gzbuffer(f, 128 << 10);
     TRY(read_header(out, f, path, rank));
     TRY(read_data(out, f, path));

@@ -167,11 +167,11 @@ int loader_create(struct loader **out, const struct ocelli_dataset *ds,
     *out = NULL;
     int64_t steps = p->batch < 1 ? 0 : loader_steps(ds, p->batch, p->shuffle);
     if (steps < 1)
-        return fail(OCELLI_ERR_INVALID, "%s: %" PRId64 " images do not make a batch of %d", ds->info.name,
-                    ds->info.count, p->batch);
+        return fail(OCELLI_ERR_INVALID, "%s: %" PRId64 " images do not make a batch of %d",
+                    ds->info.name, ds->info.count, p->batch);
     if (p->epoch < 0 || p->step < 0 || p->step > steps)
-        return fail(OCELLI_ERR_INVALID, "%s: no batch %" PRId64 " in an epoch of %" PRId64, ds->info.name,
-                    p->step, steps);
+        return fail(OCELLI_ERR_INVALID, "%s: no batch %" PRId64 " in an epoch of %" PRId64,
+                    ds->info.name, p->step, steps);
     struct loader *l = calloc(1, sizeof(*l));
     if (!l)
         return fail_memory();

@@ -1,5 +1,5 @@
-/* Batches of a dataset, made by a thread ahead of their use. Which images a batch holds depends on the
- * parameters alone, never on timing. */
+/* Batches of a dataset, made by a thread ahead of their use. Which images a batch holds depends on
+ * the parameters alone, never on timing. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 
@@ -12,12 +12,13 @@ struct loader;
 
 struct loader_params {
     int batch;
-    /* true: epoch after epoch without end, each in an order of its own drawn from the seed. The images
-     * that do not fill a last batch are left out, others in every epoch.
+    /* true: epoch after epoch without end, each in an order of its own drawn from the seed. The
+     * images that do not fill a last batch are left out, others in every epoch.
+     *
      * false: once in the dataset's order; the last batch is filled up with zeros. */
     bool shuffle;
     uint64_t seed;
-    int64_t epoch, step; /* the first batch, both counted from 0: begins where another run stopped */
+    int64_t epoch, step; /* the first batch, from 0: begins where another run stopped */
     int buffers;         /* batches in memory; 0: 8. Those handed out and not released count too */
 };
 
@@ -35,9 +36,8 @@ int64_t loader_steps(const struct ocelli_dataset *ds, int batch, bool shuffle);
  * Fails: INVALID (fewer images than a batch when shuffling), MEMORY. */
 int loader_create(struct loader **out, const struct ocelli_dataset *ds,
                   const struct loader_params *p);
-/* The next batch, NULL past the last. Its memory stays as it is until it is released, in any order; at
- * least one must be released before `buffers` are out.
- * Fails: INVALID (all are out). */
+/* The next batch, NULL past the last. Its memory stays as it is until it is released, in any order;
+ * at least one must be released before `buffers` are out: INVALID when all are. */
 int loader_next(struct loader *l, struct batch **out);
 void loader_release(struct loader *l, struct batch *b);
 void loader_destroy(struct loader **l);

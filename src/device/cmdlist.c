@@ -101,9 +101,9 @@ static int item_bind(struct cmdlist *list, struct list_item *it, int a,
     b += arg->ref.index;
     if ((b->slot < 0 && !b->span.buffer) || b->span.bytes == 0)
         return fail(OCELLI_ERR_INVALID, "%s: argument %s has no buffer", it->label, arg->name);
-    if (b->span.buffer && (b->span.buffer->dev != list->dev ||
-                           !add_size(b->span.offset, b->span.bytes, &end) ||
-                           end > b->span.buffer->bytes))
+    if (b->span.buffer &&
+        (b->span.buffer->dev != list->dev || !add_size(b->span.offset, b->span.bytes, &end) ||
+         end > b->span.buffer->bytes))
         return fail(OCELLI_ERR_INVALID, "%s: argument %s: %zu bytes at %zu are not in its buffer",
                     it->label, arg->name, b->span.bytes, b->span.offset);
     it->arg[a] = (struct binding){.slot = -1};
@@ -157,8 +157,10 @@ int item_touches(const struct list_item *it, struct touch *t, int *slots)
         if (it->launch.arg[a].kind != ARG_BUFFER)
             continue;
         /* What is not bound yet overlaps nothing: small numbers are no addresses. */
-        t[n] = (struct touch){.id = b->span.buffer, .offset = b->span.offset,
-                              .bytes = b->span.bytes, .access = it->launch.arg[a].access};
+        t[n] = (struct touch){.id = b->span.buffer,
+                              .offset = b->span.offset,
+                              .bytes = b->span.bytes,
+                              .access = it->launch.arg[a].access};
         if (!b->span.buffer)
             t[n].id = (const void *)((uintptr_t)b->slot + 1);
         slots[n++] = b->slot;

@@ -1,12 +1,12 @@
-/* The inside of command lists, shared by cmdlist.c (recording and binding), seal.c (kernels and order)
- * and replay.c (running). */
+/* The inside of command lists, shared by cmdlist.c (recording and binding), seal.c (kernels and
+ * order) and replay.c (running). */
 #ifndef DEVICE_CMDLIST_H
 #define DEVICE_CMDLIST_H
 
 #include "device/queue.h"
 
 struct list_item {
-    struct launch launch; /* a copy */
+    struct launch launch;                /* a copy */
     struct binding arg[LAUNCH_MAX_ARGS]; /* of its buffer arguments */
     const char *label;                   /* the queue's */
     struct program *program;
@@ -45,7 +45,7 @@ struct cmdlist {
     int n_wait, cap_wait;
     struct list_touch *touch;
     int n_touch, cap_touch;
-    int lanes_used; /* bit k: lane k has launches */
+    int lanes_used;    /* bit k: lane k has launches */
     const char *label; /* "first .. last" */
     cl_event *event;   /* [n], NULL outside of a run */
     bool ran;

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "device/program.h"
+#include "device/quirks.h"
 
 #define SOURCE_LIMIT ((size_t)16 << 20)
 #define LOG_IN_MESSAGE 700 /* characters of the compiler's words in ocelli_error() */
@@ -229,8 +230,17 @@ out:
     return err;
 }
 
+/* Goes on with the program's own binary where the driver then has less to do. The program stays as it
+ * is where that does not work. */
+static void reload(struct program *p, const unsigned char *bin, size_t bytes, const char *options)
+{
+    cl_program from_source = p->cl;
+    if (build_binary(p, bin, bytes, options) == 0)
+        CL_RELEASE(clReleaseProgram, from_source);
+}
+
 /* Puts a fresh binary on disk. Not being able to is a warning. */
-static void store(struct job *job, const char *key)
+static void store(struct job *job, const char *key, const char *options)
 {
     unsigned char *bin = NULL;
     size_t bytes;
@@ -240,6 +250,8 @@ static void store(struct job *job, const char *key)
         err = cache_put(cache, key, bin, bytes);
     if (err)
         job->warning = strdup(ocelli_error());
+    else if (job->p->dev->caps.quirks & QUIRK_RELOAD_BINARY)
+        reload(job->p, bin, bytes, options);
     job->stored = !err;
     free(bin);
 }
@@ -267,7 +279,7 @@ static int build(struct job *job)
     if (!job->cached) {
         TRY(build_source(job, source.s, options.s));
         if (use_cache)
-            store(job, key);
+            store(job, key, options.s);
     }
     err = 0;
 out:

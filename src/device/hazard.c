@@ -178,7 +178,8 @@ static int latest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* List scheduling with every command counted as 1: the lane on which the command can start first. */
+/* List scheduling with every command counted as 1: the lane on which the command can start first.
+ */
 static int choose_lane(const struct order *o)
 {
     int ready = 0, best = -1, best_start = 0;

@@ -1,8 +1,8 @@
 /* Who must wait for whom. Pure bookkeeping: no OpenCL, so it is tested by itself.
  *
- * A command is a number; numbers grow in the order in which commands are given. Two commands conflict
- * when they touch the same bytes and at least one writes (read after write, write after read, write
- * after write); the later one then has to wait for the earlier one. */
+ * A command is a number; numbers grow in the order in which commands are given. Two commands
+ * conflict when they touch the same bytes and at least one writes (read after write, write after
+ * read, write after write); the later one then has to wait for the earlier one. */
 #ifndef DEVICE_HAZARD_H
 #define DEVICE_HAZARD_H
 
@@ -50,11 +50,11 @@ struct hazards {
     bool in_order;
 };
 
-/* Appends to `out` the commands that a command touching `t` must wait for (maybe twice). What they in
- * turn waited for because of the same bytes is left out. */
+/* Appends to `out` the commands that a command touching `t` must wait for (maybe twice). What they
+ * in turn waited for because of the same bytes is left out. */
 int hazards_find(const struct hazards *h, const struct touch *t, struct earlier_list *out);
-/* Remembers that a command touches `t`. It, and all that touches `t` later, comes after the commands
- * below `base` that hazards_find() gave for `t`: the ones it hides are forgotten. */
+/* Remembers that a command touches `t`. It, and all that touches `t` later, comes after the
+ * commands below `base` that hazards_find() gave for `t`: the ones it hides are forgotten. */
 int hazards_note(struct hazards *h, const struct touch *t, uint64_t number, int lane,
                  uint64_t base);
 /* Appends every remembered command that touches `id` at all. */
@@ -70,8 +70,8 @@ void hazards_clear(struct hazards *h);
 
 struct order_item {
     int lane;
-    int place;  /* how many commands the lane has with this one */
-    int finish; /* when it would be done if every command took 1 */
+    int place;              /* how many commands the lane has with this one */
+    int finish;             /* when it would be done if every command took 1 */
     int first_wait, n_wait; /* in order.wait: commands to wait for */
 };
 /* With in_order, lanes keep their own order and `wait` names commands of other lanes only, without
@@ -85,8 +85,8 @@ struct order {
     int n_wait, cap_wait;
     int *clock; /* [n][lanes]: how many commands of each lane are complete when this one is */
     int cap_clock;
-    int *last;  /* [lanes]: the lane's latest command, -1: none */
-    int *now;   /* [lanes]: the clock in work */
+    int *last; /* [lanes]: the lane's latest command, -1: none */
+    int *now;  /* [lanes]: the clock in work */
     struct earlier_list found;
 };
 int order_init(struct order *o, int lanes, bool in_order);

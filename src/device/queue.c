@@ -1,5 +1,6 @@
 /* The command-queue manager: lanes, and what is under way on them. */
-#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* drivers of 1.2 lack what replaced clCreateCommandQueue */
+#define CL_USE_DEPRECATED_OPENCL_1_2_APIS /* drivers of 1.2 lack what replaced \
+                                             clCreateCommandQueue */
 #include "device/queue.h"
 
 #include <stdio.h>

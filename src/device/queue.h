@@ -1,4 +1,5 @@
-/* The command-queue manager's inside, shared by queue.c, transfer.c, trace.c and the cmdlist files. */
+/* The command-queue manager's inside, shared by queue.c, transfer.c, trace.c and the cmdlist files.
+ */
 #ifndef DEVICE_QUEUE_H
 #define DEVICE_QUEUE_H
 
@@ -65,22 +66,24 @@ static inline uint64_t queue_next(const struct queue *q)
 /* Adds a flight (room must be reserved), retaining the event. */
 uint64_t queue_fly(struct queue *q, int lane, cl_event event, const char *label);
 /* Appends to the wait list of a command on `lane`: an event of a command on lane `from`; an earlier
- * flight, if it may not be complete; all of queue.found, the latest of each lane only where lanes keep
- * order. Flushes the lanes that are waited for. */
+ * flight, if it may not be complete; all of queue.found, the latest of each lane only where lanes
+ * keep order. Flushes the lanes that are waited for. */
 int queue_wait_event(struct queue *q, cl_event event, int from, int lane);
 int queue_wait_flight(struct queue *q, uint64_t number, int lane);
 int queue_wait_found(struct queue *q, int lane);
 int queue_flush(struct queue *q, int lane);
 /* Another reference to an event. */
 cl_event queue_keep(cl_event event);
-/* After a failure: waits for all that was enqueued and forgets it; queues that do not recover are made
- * anew. Cannot fail, and is not subject to injected failures. */
+/* After a failure: waits for all that was enqueued and forgets it; queues that do not recover are
+ * made anew. Cannot fail, and is not subject to injected failures. */
 void queue_abort(struct queue *q);
-/* Fails with the failure that a command had on the device, if there is one that was not told yet. */
+/* Fails with the failure that a command had on the device, if there is one that was not told yet.
+ */
 int queue_tell_failure(struct queue *q);
 /* CL_COMPLETE, what is before it, or a negative code. */
 cl_int queue_event_status(cl_event event);
-/* A copy of the label that lives as long as the queue, the same for the same words; NULL: no memory. */
+/* A copy of the label that lives as long as the queue, the same for the same words; NULL: no
+ * memory. */
 const char *queue_label(struct queue *q, const char *s);
 /* A fence over up to QUEUE_LANES events. */
 int moment_create(struct queue *q, struct moment **out);

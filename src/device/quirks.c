@@ -11,8 +11,9 @@ static const struct {
     const char *platform, *driver;
     unsigned quirks;
 } table[] = {
-    /* Locks LLVM for a whole context: two threads gained a tenth (3.1, 2 cores). */
-    {"Portable Computing Language", NULL, QUIRK_SERIAL_BUILD},
+    /* Locks LLVM for a whole context: two threads gained a tenth (3.1, 2 cores). Compiles a kernel once
+     * for its binary and again at its first launch, unless the program was made from that binary. */
+    {"Portable Computing Language", NULL, QUIRK_SERIAL_BUILD | QUIRK_RELOAD_BINARY},
     /* Its reports show the source line only of programs built from source. */
     {"Oclgrind", NULL, QUIRK_SERIAL_BUILD | QUIRK_NO_BINARY},
 };
@@ -34,6 +35,8 @@ const char *quirk_name(enum quirk q)
         return "serial-build";
     case QUIRK_NO_BINARY:
         return "no-binary";
+    case QUIRK_RELOAD_BINARY:
+        return "reload-binary";
     }
     return NULL;
 }

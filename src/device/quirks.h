@@ -5,6 +5,7 @@
 enum quirk {
     QUIRK_SERIAL_BUILD = 1, /* compiling in several threads gains nothing or is not safe */
     QUIRK_NO_BINARY = 2,    /* keep programs from source: binaries lose something */
+    QUIRK_RELOAD_BINARY = 4, /* a program made from its own binary has less left to compile */
 };
 
 /* The quirks of a device by its platform's name and its driver's version. */

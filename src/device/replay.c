@@ -1,6 +1,6 @@
-/* Running a command list: plain enqueues with the waits that were fixed when it was sealed. Inside the list
- * only events between lanes are needed; against what is outside, each lane's part counts as one
- * command with what it touches. */
+/* Running a command list: plain enqueues with the waits that were fixed when it was sealed. Inside
+ * the list only events between lanes are needed; against what is outside, each lane's part counts
+ * as one command with what it touches. */
 #include <string.h>
 
 #include "device/cmdlist.h"
@@ -18,8 +18,9 @@ struct run {
     int final_lane[QUEUE_LANES];
 };
 
-/* Which earlier commands the parts of the list must come after, and which item of a part first. Out of
- * order, where only events order, the whole list comes after all of them: queue.found keeps them. */
+/* Which earlier commands the parts of the list must come after, and which item of a part first. Out
+ * of order, where only events order, the whole list comes after all of them: queue.found keeps
+ * them. */
 static int find_outside(struct run *r)
 {
     struct queue *q = r->q;
@@ -96,9 +97,16 @@ static int enqueue_gemm(struct run *r, struct list_item *it, cl_event *done)
     const struct launch_arg *a = it->launch.arg;
     const struct span *c = &it->arg[0].span, *x = &it->arg[1].span, *y = &it->arg[2].span;
     struct gemm_call call = {
-        .m = a[3].i, .n = a[4].i, .k = a[5].i, .trans_a = a[6].i, .trans_b = a[7].i,
-        .a = x->buffer->mem, .b = y->buffer->mem, .c = c->buffer->mem,
-        .a_offset = x->offset / sizeof(float), .b_offset = y->offset / sizeof(float),
+        .m = a[3].i,
+        .n = a[4].i,
+        .k = a[5].i,
+        .trans_a = a[6].i,
+        .trans_b = a[7].i,
+        .a = x->buffer->mem,
+        .b = y->buffer->mem,
+        .c = c->buffer->mem,
+        .a_offset = x->offset / sizeof(float),
+        .b_offset = y->offset / sizeof(float),
         .c_offset = c->offset / sizeof(float),
     };
     cl_command_queue cl = r->q->lane[it->lane].cl;

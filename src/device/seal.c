@@ -194,7 +194,8 @@ static int build_programs(struct cmdlist *list, void (*progress)(void *user, int
         int k = 0;
         if (it->launch.kind == LAUNCH_CLBLAST_GEMM)
             continue;
-        if ((err = program_get(list->dev, it->launch.program, it->launch.defines.s, &it->program))) {
+        if ((err =
+                 program_get(list->dev, it->launch.program, it->launch.defines.s, &it->program))) {
             fail_in(err, "%s", it->label);
             goto out;
         }
@@ -270,10 +271,9 @@ static void merge_touches(struct cmdlist *list)
     if (list->n_touch)
         qsort(t, (size_t)list->n_touch, sizeof(*t), by_place);
     for (int i = 0; i < list->n_touch; i++) {
-        bool twice = n && same_memory(&t[n - 1], &t[i]) &&
-                     t[n - 1].touch.offset == t[i].touch.offset &&
-                     t[n - 1].touch.bytes == t[i].touch.bytes &&
-                     t[n - 1].touch.access == t[i].touch.access;
+        bool twice =
+            n && same_memory(&t[n - 1], &t[i]) && t[n - 1].touch.offset == t[i].touch.offset &&
+            t[n - 1].touch.bytes == t[i].touch.bytes && t[n - 1].touch.access == t[i].touch.access;
         if (!twice)
             t[n++] = t[i];
     }
@@ -329,9 +329,9 @@ static void mark_events(struct cmdlist *list)
     }
 }
 
-/* Out of order: the last launch also waits for every other that nobody waits for, and so its event is
- * the list's. A marker would do the same, but through PoCL 3.1 a thousand of them in an out-of-order
- * queue take half a minute. */
+/* Out of order: the last launch also waits for every other that nobody waits for, and so its event
+ * is the list's. A marker would do the same, but through PoCL 3.1 a thousand of them in an
+ * out-of-order queue take half a minute. */
 static int join_ends(struct cmdlist *list)
 {
     struct list_item *end = list->n ? &list->item[list->n - 1] : NULL;

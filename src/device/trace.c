@@ -8,8 +8,8 @@
 #include "base/file.h"
 #include "device/queue.h"
 
-/* Commands whose times are not fetched yet: above PENDING those that are complete are fetched, above
- * twice as many the oldest is waited for. Commands kept in all: KEPT, about 70 MB. */
+/* Commands whose times are not fetched yet: above PENDING those that are complete are fetched,
+ * above twice as many the oldest is waited for. Commands kept in all: KEPT, about 70 MB. */
 #define PENDING 4096
 #define KEPT (1 << 20)
 
@@ -28,7 +28,8 @@ static void fetch(struct trace *t, struct trace_item *it)
              CL_SUCCESS;
     if (!ok)
         memset(it->ns, 0, sizeof(it->ns));
-    if (status < 0 && (!t->failed || t->failed_status == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)) {
+    if (status < 0 &&
+        (!t->failed || t->failed_status == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)) {
         t->failed = it->label;
         t->failed_status = status;
     }
@@ -108,7 +109,8 @@ void trace_finish(struct trace *t)
 
 /* ---- Writing ---- */
 
-/* The words as a JSON string with its quotes; the caller frees it. NULL: not UTF-8, or no memory. */
+/* The words as a JSON string with its quotes; the caller frees it. NULL: not UTF-8, or no memory.
+ */
 static char *quoted(const char *s)
 {
     json_t *j = json_string(s);

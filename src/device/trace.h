@@ -23,7 +23,8 @@ struct trace {
     int fetched;      /* the items before have their times */
     uint64_t written; /* the next write begins with this number */
     uint64_t dropped; /* since the last write */
-    const char *failed; /* the label of the first command seen to have failed; for the queue to clear */
+    const char
+        *failed; /* the label of the first command seen to have failed; for the queue to clear */
     cl_int failed_status;
 };
 

@@ -66,7 +66,9 @@ static int transfer(struct ocelli_tensor *t, const void *src, void *dst, size_t 
 {
     struct queue *q = t->dev->queue;
     const char *label = src ? "write" : "read";
-    struct touch touch = {.id = t->span.buffer, .offset = t->span.offset, .bytes = bytes,
+    struct touch touch = {.id = t->span.buffer,
+                          .offset = t->span.offset,
+                          .bytes = bytes,
                           .access = src ? ACCESS_WRITE : ACCESS_READ};
     cl_mem mem = t->span.buffer->mem;
     cl_event event = NULL;

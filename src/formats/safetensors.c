@@ -29,10 +29,10 @@ static const struct {
     {"BOOL", 1, -1},        {"F8_E4M3", 1, -1},     {"F8_E5M2", 1, -1},
 };
 
-/* The bytes of the file but for the checksum's digits, which count as zeros; a piece a tensor, in the
- * order of their bytes. `head` is the length field and the header. */
-static int checksum(const char *head, size_t head_bytes, const struct st_tensor *t, const size_t *size,
-                    int n, char hex[33])
+/* The bytes of the file but for the checksum's digits, which count as zeros; a piece a tensor, in
+ * the order of their bytes. `head` is the length field and the header. */
+static int checksum(const char *head, size_t head_bytes, const struct st_tensor *t,
+                    const size_t *size, int n, char hex[33])
 {
     static const char zeros[DIGITS + 1] = "00000000000000000000000000000000";
     struct hasher h;
@@ -105,8 +105,9 @@ static int make_head(const struct st_tensor *t, int n, const struct st_pair *met
     }
     len = round_up(strlen(text), 8);
     if (len > SAFETENSORS_MAX_HEADER) {
-        err = fail(OCELLI_ERR_INVALID, "safetensors: a header of %zu bytes is above the limit of %zu", len,
-                   SAFETENSORS_MAX_HEADER);
+        err =
+            fail(OCELLI_ERR_INVALID, "safetensors: a header of %zu bytes is above the limit of %zu",
+                 len, SAFETENSORS_MAX_HEADER);
         goto out;
     }
     head = malloc(8 + len);
@@ -126,8 +127,8 @@ out:
     return err;
 }
 
-int safetensors_write(const char *path, const struct st_tensor *t, int n, const struct st_pair *meta,
-                      int n_meta)
+int safetensors_write(const char *path, const struct st_tensor *t, int n,
+                      const struct st_pair *meta, int n_meta)
 {
     int err = 0;
     char *head = NULL, hex[DIGITS + 1];
@@ -231,9 +232,10 @@ static int read_meta(struct safetensors *st, const char *file, json_t *meta)
     return 0;
 }
 
-/* Checks the spans (in order: no overlap, no hole, nothing left over) and the checksum; keeps what the
- * library has a type for. */
-static int settle(struct safetensors *st, const char *file, struct entry *e, int n, size_t head_bytes)
+/* Checks the spans (in order: no overlap, no hole, nothing left over) and the checksum; keeps what
+ * the library has a type for. */
+static int settle(struct safetensors *st, const char *file, struct entry *e, int n,
+                  size_t head_bytes)
 {
     int err = 0;
     size_t at = 0;
@@ -247,7 +249,8 @@ static int settle(struct safetensors *st, const char *file, struct entry *e, int
     qsort(e, (size_t)n, sizeof(*e), by_place);
     for (int i = 0; i < n; i++) {
         if (e[i].begin != at) {
-            err = bad(file, e[i].t.name, e[i].begin < at ? "overlaps another one" : "a hole before it");
+            err = bad(file, e[i].t.name,
+                      e[i].begin < at ? "overlaps another one" : "a hole before it");
             goto out;
         }
         at = e[i].end;
@@ -291,15 +294,18 @@ static int parse(struct safetensors *st, const char *file)
     const char *key;
     json_t *value;
     if (st->bytes < 8)
-        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %zu bytes, not even a length", file, st->bytes);
+        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %zu bytes, not even a length", file,
+                    st->bytes);
     for (int i = 7; i >= 0; i--)
         len = len << 8 | (unsigned char)st->file[i];
     if (len > SAFETENSORS_MAX_HEADER)
-        return fail(OCELLI_ERR_FORMAT, "%s: a header of %" PRIu64 " bytes is above the limit of %zu", file,
-                    len, SAFETENSORS_MAX_HEADER);
+        return fail(OCELLI_ERR_FORMAT,
+                    "%s: a header of %" PRIu64 " bytes is above the limit of %zu", file, len,
+                    SAFETENSORS_MAX_HEADER);
     if (len > st->bytes - 8)
-        return fail(OCELLI_ERR_FORMAT, "%s: truncated: the header should have %" PRIu64
-                    " bytes, the file has %zu", file, len, st->bytes);
+        return fail(OCELLI_ERR_FORMAT,
+                    "%s: truncated: the header should have %" PRIu64 " bytes, the file has %zu",
+                    file, len, st->bytes);
     if (len == 0 || st->file[8] != '{')
         return fail(OCELLI_ERR_FORMAT, "%s: the header does not start with {", file);
     st->json = json_loadb(st->file + 8, (size_t)len, JSON_REJECT_DUPLICATES, &je);

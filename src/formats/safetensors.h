@@ -23,11 +23,11 @@ struct st_pair {
     const char *key, *value;
 };
 
-/* Writes a file atomically (file.h), tensors and pairs in the given order; the same content gives the
- * same bytes. A checksum over all of it is added as the first pair, "ocelli.xxh3".
- * Fails: IO, MEMORY, INVALID (a name twice or not UTF-8, a header above the limit). */
-int safetensors_write(const char *path, const struct st_tensor *t, int n, const struct st_pair *meta,
-                      int n_meta);
+/* Writes a file atomically (file.h), tensors and pairs in the given order; the same content gives
+ * the same bytes. A checksum over all of it is added as the first pair, "ocelli.xxh3". Fails: IO,
+ * MEMORY, INVALID (a name twice or not UTF-8, a header above the limit). */
+int safetensors_write(const char *path, const struct st_tensor *t, int n,
+                      const struct st_pair *meta, int n_meta);
 
 /* A file in memory; everything borrowed from it lives as long. */
 struct safetensors {
@@ -44,8 +44,8 @@ struct safetensors {
  * Fails: IO, MEMORY, FORMAT (the message names the file, what is wrong and where; also a wrong
  * checksum, a rank above OCELLI_MAX_RANK, an extent of 0). */
 int safetensors_open(struct safetensors **out, const char *path);
-/* The same over bytes in memory, which it takes over: a malloc'd block, freed also on failure. `name`
- * is for messages. */
+/* The same over bytes in memory, which it takes over: a malloc'd block, freed also on failure.
+ * `name` is for messages. */
 int safetensors_parse(struct safetensors **out, const char *name, char *file, size_t bytes);
 void safetensors_close(struct safetensors **st);
 /* NULL: none of that name. */

@@ -21,15 +21,19 @@ ocelli_value net_lenet5(struct ocelli_graph *g, ocelli_value x, const struct oce
 }
 
 /* ---- LeCun, Bottou, Bengio, Haffner 1998, section II.B ----
- * As in the paper: the layers C1 to F6 with its numbers of weights (156, 12, 1516, 32, 48120, 10164),
- * trainable subsampling, the table of which S2 maps each C3 map sees, and f(a) = 1.7159 tanh(2/3 a) after
- * each of them; the 28x28 characters lie in a 32x32 field.
- * Not as in the paper:
- *   - its output are ten Euclidean radial basis functions with hand-drawn 7x12 targets; here a dense
- *     layer (850 weights), whose softmax the training takes; so 60,850 weights where the paper has 60,000;
- *   - pixels are 0 to 1 with a field of 0, the paper's are -0.1 to 1.175 with a field of -0.1;
- *   - weights begin as LeCun et al. 1998 ("Efficient BackProp", section 4.6) give for this f, with one
- *     bound for all of C3, where the paper has U(-2.4 / fan_in, 2.4 / fan_in) unit by unit. */
+ *
+ * As in the paper: the layers C1 to F6 with its numbers of weights (156, 12, 1516, 32, 48120,
+ * 10164), trainable subsampling, the table of which S2 maps each C3 map sees, f(a) = 1.7159 tanh(2/3 a)
+ * after each of them, and the 28x28 characters in a 32x32 field.
+ *
+ * Not as in the paper, its output: ten Euclidean radial basis functions with hand-drawn 7x12
+ * targets. Here a dense layer (850 weights), whose softmax the training takes; so there are 60,850
+ * weights where the paper has 60,000.
+ *
+ * Nor the pixels: 0 to 1 in a field of 0, the paper's are -0.1 to 1.175 in a field of -0.1.
+ *
+ * Nor how weights begin: as LeCun et al. 1998 ("Efficient BackProp", section 4.6) give for this f,
+ * with one bound for all of C3, where the paper has U(-2.4 / fan_in, 2.4 / fan_in) by unit. */
 
 #define C3_MAPS 16
 #define S2_MAPS 6
@@ -41,8 +45,9 @@ static const unsigned char c3_table[C3_MAPS] = {
     0x07, 0x0e, 0x1c, 0x38, 0x31, 0x23, 0x0f, 0x1e, 0x3c, 0x39, 0x33, 0x27, 0x1b, 0x36, 0x2d, 0x3f,
 };
 
-/* A convolution has a filter for every pair of maps, the table has 60 of 96: a constant 96 x 60 matrix of
- * zeros and ones puts the 60 filters to their places, and its transpose brings their gradients back. */
+/* A convolution has a filter for every pair of maps, the table has 60 of 96: a constant 96 x 60
+ * matrix of zeros and ones puts the 60 filters to their places, and its transpose brings their
+ * gradients back. */
 static ocelli_value c3(struct ocelli_graph *g, ocelli_value x)
 {
     float place[C3_MAPS * S2_MAPS * C3_FILTERS] = {0};
@@ -62,9 +67,9 @@ static ocelli_value c3(struct ocelli_graph *g, ocelli_value x)
 
 static ocelli_value squash(struct ocelli_graph *g, ocelli_value x)
 {
-    return ocelli_unary(g, x,
-                        &(struct ocelli_unary_params){
-                            .kind = OCELLI_TANH, .alpha = 1.7159f, .beta = 2.0f / 3.0f});
+    return ocelli_unary(
+        g, x,
+        &(struct ocelli_unary_params){.kind = OCELLI_TANH, .alpha = 1.7159f, .beta = 2.0f / 3.0f});
 }
 
 ocelli_value net_lenet5_1998(struct ocelli_graph *g, ocelli_value x,

@@ -52,11 +52,13 @@ int ocelli_net(struct ocelli_graph **out, const char *name, const struct ocelli_
     p.classes = p.classes ? p.classes : net->classes;
     p.init = p.init ? p.init : net->init;
     if (p.batch < 1 || p.channels < 1 || p.classes < 1)
-        return fail(OCELLI_ERR_INVALID, "%s: batch %d, %d channels, %d classes: all must be at least 1",
-                    name, p.batch, p.channels, p.classes);
+        return fail(OCELLI_ERR_INVALID,
+                    "%s: batch %d, %d channels, %d classes: all must be at least 1", name, p.batch,
+                    p.channels, p.classes);
     if (p.height < net->min_size || p.width < net->min_size)
-        return fail(OCELLI_ERR_INVALID, "%s: images of %dx%d are too small, at least %dx%d are needed", name,
-                    p.height, p.width, net->min_size, net->min_size);
+        return fail(OCELLI_ERR_INVALID,
+                    "%s: images of %dx%d are too small, at least %dx%d are needed", name, p.height,
+                    p.width, net->min_size, net->min_size);
     TRY(ocelli_graph_create(&g));
     if (p.init)
         ocelli_graph_set_init(g, p.init);

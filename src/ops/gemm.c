@@ -153,8 +153,15 @@ static void block_defaults(const struct problem *p, const struct caps *caps, int
 {
     const struct gemm g = gemm_of(p);
     bool large = gemm_cost(p).macs >= 1 << 24;
+    int usual = caps->vector_width == 16 ? 8 : 6;
     double best = 0;
     tv[MR] = tv[NV] = 1;
+    /* Most problems share one tile, and so one program; another has to be a good deal better. */
+    if (usual <= g.m) {
+        tv[MR] = usual;
+        tv[NV] = 2;
+        best = 0.85 * tile_cost(&g, caps, usual, 2);
+    }
     for (const int *mr = block_tunables[MR].values; *mr; mr++) {
         for (int nv = 1; nv <= 4; nv++) {
             double c = tile_cost(&g, caps, *mr, nv);

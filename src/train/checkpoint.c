@@ -113,7 +113,8 @@ out:
     return err;
 }
 
-int checkpoint_word(const struct safetensors *st, const char *path, const char *key, const char **out)
+int checkpoint_word(const struct safetensors *st, const char *path, const char *key,
+                    const char **out)
 {
     *out = safetensors_meta(st, key);
     return *out ? 0 : fail(OCELLI_ERR_FORMAT, "%s: no \"%s\" in it", path, key);
@@ -130,8 +131,8 @@ int checkpoint_number(const struct safetensors *st, const char *path, const char
     errno = 0;
     long long v = strtoll(word, &end, 10);
     if (errno || end == word || *end || v < low || v > high)
-        return fail(OCELLI_ERR_FORMAT, "%s: \"%s\" is \"%s\", no number in %" PRId64 "..%" PRId64, path,
-                    key, word, low, high);
+        return fail(OCELLI_ERR_FORMAT, "%s: \"%s\" is \"%s\", no number in %" PRId64 "..%" PRId64,
+                    path, key, word, low, high);
     *out = v;
     return 0;
 }
@@ -151,7 +152,8 @@ int checkpoint_same_run(const struct safetensors *st, const char *path, const st
 }
 
 /* n numbers with a space between them. */
-static int numbers(const struct safetensors *st, const char *path, const char *key, double *x, int n)
+static int numbers(const struct safetensors *st, const char *path, const char *key, double *x,
+                   int n)
 {
     const char *word, *s;
     int err = checkpoint_word(st, path, key, &word);
@@ -166,7 +168,8 @@ static int numbers(const struct safetensors *st, const char *path, const char *k
         s = good ? end + 1 : NULL;
     }
     numbers_end(c, old);
-    return s ? 0 : fail(OCELLI_ERR_FORMAT, "%s: \"%s\" is \"%s\", not %d numbers", path, key, word, n);
+    return s ? 0
+             : fail(OCELLI_ERR_FORMAT, "%s: \"%s\" is \"%s\", not %d numbers", path, key, word, n);
 }
 
 int checkpoint_position(const struct safetensors *st, const char *path, struct position *at)
@@ -182,9 +185,13 @@ int checkpoint_position(const struct safetensors *st, const char *path, struct p
         double x[NUMBERS];
         snprintf(key, sizeof(key), "epoch.%d", i);
         TRY(numbers(st, path, key, x, NUMBERS));
-        TRY(history_add(&at->history, &(struct ocelli_epoch){
-            .epoch = i, .train_loss = x[0], .train_accuracy = x[1], .test_loss = x[2],
-            .test_accuracy = x[3], .lr = x[4], .seconds = NAN}));
+        TRY(history_add(&at->history, &(struct ocelli_epoch){.epoch = i,
+                                                             .train_loss = x[0],
+                                                             .train_accuracy = x[1],
+                                                             .test_loss = x[2],
+                                                             .test_accuracy = x[3],
+                                                             .lr = x[4],
+                                                             .seconds = NAN}));
     }
 out:
     return err;

@@ -1,5 +1,5 @@
-/* curves.svg: two panels side by side, loss and accuracy over epochs. One file without references to
- * others, so that it opens anywhere. */
+/* curves.svg: two panels side by side, loss and accuracy over epochs. One file without references
+ * to others, so that it opens anywhere. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +15,10 @@
 #define PLOT_W 390
 #define PLOT_H 290
 #define PLOT_Y 80
-#define LEFT 75     /* of the first panel's plot */
-#define PANEL 490   /* from one plot to the next */
-#define TICKS 5     /* about so many an axis */
-#define MARKS 40    /* up to so many epochs get a dot each */
+#define LEFT 75   /* of the first panel's plot */
+#define PANEL 490 /* from one plot to the next */
+#define TICKS 5   /* about so many an axis */
+#define MARKS 40  /* up to so many epochs get a dot each */
 
 struct axis {
     double low, high, step;
@@ -117,16 +117,17 @@ static void draw_axes(struct text *t, const struct panel *p, const struct axis *
     int n = (int)lround((y->high - y->low) / y->step);
     for (int i = 0; i <= n; i++) {
         double v = y->low + i * y->step, at = py(y, v);
-        text_add(t, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>\n", left, at,
-                 left + PLOT_W, at);
+        text_add(t, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#e5e7eb\"/>\n",
+                 left, at, left + PLOT_W, at);
         text_add(t, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n", left - 8, at + 4,
                  y->decimals, v);
     }
     for (double v = fmax(x->step, 1); v <= x->high; v += x->step)
-        text_add(t, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#374151\"/>"
-                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n", px(x, left, v),
-                 PLOT_Y + PLOT_H, px(x, left, v), PLOT_Y + PLOT_H + 5, px(x, left, v),
-                 PLOT_Y + PLOT_H + 20, v);
+        text_add(t,
+                 "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#374151\"/>"
+                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.0f</text>\n",
+                 px(x, left, v), PLOT_Y + PLOT_H, px(x, left, v), PLOT_Y + PLOT_H + 5,
+                 px(x, left, v), PLOT_Y + PLOT_H + 20, v);
     text_add(t, "<path d=\"M%d %dV%dH%d\" fill=\"none\" stroke=\"#374151\"/>\n", left, PLOT_Y,
              PLOT_Y + PLOT_H, left + PLOT_W);
     text_add(t, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>\n", left + PLOT_W / 2,
@@ -159,9 +160,12 @@ static void draw_legend(struct text *t, int right)
 {
     for (int k = 0; k < (int)COUNT(lines); k++) {
         int x = right - 175 + 100 * k;
-        text_add(t, "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"2\"%s/>"
-                 "<text x=\"%d\" y=\"%d\">%s</text>\n", x, PLOT_Y - 18, x + 28, PLOT_Y - 18,
-                 lines[k].color, lines[k].dash, x + 34, PLOT_Y - 14, lines[k].name);
+        text_add(
+            t,
+            "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-width=\"2\"%s/>"
+            "<text x=\"%d\" y=\"%d\">%s</text>\n",
+            x, PLOT_Y - 18, x + 28, PLOT_Y - 18, lines[k].color, lines[k].dash, x + 34, PLOT_Y - 14,
+            lines[k].name);
     }
 }
 
@@ -180,12 +184,17 @@ int curves_write(const char *path, const char *title, const struct history *h)
 {
     struct text t = {0};
     locale_t old, c = numbers_begin(&old);
-    text_add(&t, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-             "viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" "
-             "fill=\"#111827\">\n<title>", WIDTH, HEIGHT, WIDTH, HEIGHT);
+    text_add(
+        &t,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+        "viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\" "
+        "fill=\"#111827\">\n<title>",
+        WIDTH, HEIGHT, WIDTH, HEIGHT);
     add_escaped(&t, title);
-    text_add(&t, "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n"
-             "<text x=\"%d\" y=\"32\" font-size=\"18\" font-weight=\"600\">", WIDTH, HEIGHT, LEFT);
+    text_add(&t,
+             "</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n"
+             "<text x=\"%d\" y=\"32\" font-size=\"18\" font-weight=\"600\">",
+             WIDTH, HEIGHT, LEFT);
     add_escaped(&t, title);
     text_add(&t, "</text>\n");
     struct axis x = epoch_axis(h);

@@ -16,12 +16,14 @@
 
 enum { OUT_LOSS, OUT_CORRECT };
 
-int images_fit(const struct ocelli_dataset *data, const char *net, const struct ocelli_net_params *p)
+int images_fit(const struct ocelli_dataset *data, const char *net,
+               const struct ocelli_net_params *p)
 {
     const struct ocelli_dataset_info *in = ocelli_dataset_get_info(data);
     if (in->channels != p->channels || in->height != p->height || in->width != p->width)
         return fail(OCELLI_ERR_SHAPE, "%s takes images of %dx%dx%d, those of %s are %dx%dx%d", net,
-                    p->channels, p->height, p->width, in->name, in->channels, in->height, in->width);
+                    p->channels, p->height, p->width, in->name, in->channels, in->height,
+                    in->width);
     if (in->classes > p->classes)
         return fail(OCELLI_ERR_SHAPE, "%s has %d classes, %s has %d", net, p->classes, in->name,
                     in->classes);
@@ -47,7 +49,8 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
     struct ocelli_net_params params = *np;
     *e = (struct evaluator){.data = data, .classes = np->classes, .out_top = -1, .out_logits = -1};
     TRY(images_fit(data, net, np));
-    e->batch = (int)MIN((int64_t)(p->batch ? p->batch : BATCH), ocelli_dataset_get_info(data)->count);
+    e->batch =
+        (int)MIN((int64_t)(p->batch ? p->batch : BATCH), ocelli_dataset_get_info(data)->count);
     params.batch = e->batch;
     TRY(ocelli_net(&e->graph, net, &params));
     (void)add_loss(e->graph, e->batch);
@@ -107,8 +110,9 @@ static void predict(const struct evaluator *e, const struct feed_step *s, const 
     for (int i = 0; i < b->count; i++) {
         int label;
         if (ocelli_dataset_get(e->data, first + i, NULL, &label) == 0)
-            p->prediction(p->user, first + i, label,
-                          largest(s->out[e->out_logits] + (size_t)i * (size_t)e->classes, e->classes));
+            p->prediction(
+                p->user, first + i, label,
+                largest(s->out[e->out_logits] + (size_t)i * (size_t)e->classes, e->classes));
     }
 }
 
@@ -134,8 +138,8 @@ int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
             predict(e, s, &b, r.count, p);
         r.count += b.count;
         if (p->progress && p->progress(p->user, r.count, total) != 0) {
-            err = fail(OCELLI_ERR_CANCELLED, "testing: stopped after %" PRId64 " of %" PRId64 " images",
-                       r.count, total);
+            err = fail(OCELLI_ERR_CANCELLED,
+                       "testing: stopped after %" PRId64 " of %" PRId64 " images", r.count, total);
             goto out;
         }
     }
@@ -151,9 +155,9 @@ out:
     return err;
 }
 
-int ocelli_eval(struct ocelli_device *dev, const struct ocelli_trained *net, struct ocelli_weights *w,
-                const struct ocelli_dataset *data, const struct ocelli_eval_params *params,
-                struct ocelli_eval_result *result)
+int ocelli_eval(struct ocelli_device *dev, const struct ocelli_trained *net,
+                struct ocelli_weights *w, const struct ocelli_dataset *data,
+                const struct ocelli_eval_params *params, struct ocelli_eval_result *result)
 {
     int err = 0;
     struct evaluator e = {0};
@@ -186,8 +190,10 @@ int ocelli_trained_read(const char *dir, struct ocelli_trained *out)
         const char *key;
         int *value;
     } fields[] = {
-        {"channels", &t.params.channels}, {"height", &t.params.height},
-        {"width", &t.params.width},       {"classes", &t.params.classes},
+        {"channels", &t.params.channels},
+        {"height", &t.params.height},
+        {"width", &t.params.width},
+        {"classes", &t.params.classes},
     };
     TRY(open_in(&st, dir, &path));
     TRY(checkpoint_word(st, path, "net", &net));

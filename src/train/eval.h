@@ -15,8 +15,8 @@ struct evaluator {
     int out_top, out_logits; /* which output it is, -1: not asked for */
 };
 
-/* top 0: no top-k count; p->batch 0: 500, never more than there are images. The batch does not change a
- * result by more than rounding. */
+/* top 0: no top-k count; p->batch 0: 500, never more than there are images. The batch does not
+ * change a result by more than rounding. */
 int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *net,
                    const struct ocelli_net_params *np, struct ocelli_weights *w,
                    const struct ocelli_dataset *data, const struct ocelli_eval_params *p, int top);
@@ -25,7 +25,8 @@ int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
                   struct ocelli_eval_result *result);
 
 /* SHAPE when the dataset's images do not fit the network's input. */
-int images_fit(const struct ocelli_dataset *data, const char *net, const struct ocelli_net_params *p);
+int images_fit(const struct ocelli_dataset *data, const char *net,
+               const struct ocelli_net_params *p);
 /* Adds labels, loss and hits to a network and names them "labels", "loss", "correct"; the loss. */
 ocelli_value add_loss(struct ocelli_graph *g, int batch);
 

@@ -46,7 +46,8 @@ out:
     return err;
 }
 
-/* Nothing may be freed while a transfer still uses it; after a failed step that means the device's end. */
+/* Nothing may be freed while a transfer still uses it; after a failed step that means the device's
+ * end. */
 void feed_cancel(struct feed *f)
 {
     if (!feed_empty(f)) {
@@ -112,8 +113,8 @@ out:
     return err;
 }
 
-/* The results come after the step, the step after its uploads: when they are here, the batch's memory is
- * free too. */
+/* The results come after the step, the step after its uploads: when they are here, the batch's
+ * memory is free too. */
 int feed_take(struct feed *f, const struct feed_step **out, struct batch *what)
 {
     int err = 0;

@@ -1,6 +1,6 @@
-/* Batches through a plan without a pause: while a step computes, the next batch is uploaded and results of
- * earlier steps are read back. Two sets of tensors take turns, so that no transfer has to wait for
- * the step in work. */
+/* Batches through a plan without a pause: while a step computes, the next batch is uploaded and
+ * results of earlier steps are read back. Two sets of tensors take turns, so that no transfer has
+ * to wait for the step in work. */
 #ifndef TRAIN_FEED_H
 #define TRAIN_FEED_H
 
@@ -41,7 +41,8 @@ struct feed {
     int64_t given, taken;
 };
 
-/* The plan has inputs "image", "labels" and, if has_lr, "lr"; `outputs` are floats. Borrows the plan. */
+/* The plan has inputs "image", "labels" and, if has_lr, "lr"; `outputs` are floats. Borrows the
+ * plan. */
 int feed_init(struct feed *f, struct ocelli_device *dev, struct ocelli_plan *plan,
               const char *const *outputs, int n, bool has_lr);
 /* Waits for what is in work, then frees all. */
@@ -57,8 +58,8 @@ static inline bool feed_empty(const struct feed *f)
 }
 /* Starts the next batch; *more false when the loader has none. Not when full. */
 int feed_give(struct feed *f, float lr, bool *more);
-/* Waits for the oldest step. Its numbers are good until the next feed_give; batch only tells what the
- * step was. Not when empty. */
+/* Waits for the oldest step. Its numbers are good until the next feed_give; batch only tells what
+ * the step was. Not when empty. */
 int feed_take(struct feed *f, const struct feed_step **out, struct batch *what);
 /* Waits for what is in work and forgets it: afterwards the feed is empty and can go on. */
 void feed_cancel(struct feed *f);

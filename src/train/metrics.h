@@ -6,8 +6,8 @@
 
 #include <ocelli/train.h>
 
-/* The rows so far. A test value is NaN where nothing was tested, seconds where they are not known (of
- * epochs before a resume whose metrics.csv is gone). */
+/* The rows so far. A test value is NaN where nothing was tested, seconds where they are not known
+ * (of epochs before a resume whose metrics.csv is gone). */
 struct history {
     struct ocelli_epoch *row;
     int n, cap;
@@ -24,8 +24,8 @@ void metrics_read_seconds(const char *path, struct history *h);
 /* curves.svg: loss and accuracy over epochs. */
 int curves_write(const char *path, const char *title, const struct history *h);
 
-/* Numbers in files have a point whatever the program's locale: between these two calls printf and strtod
- * of this thread use it. */
+/* Numbers in files have a point whatever the program's locale: between these two calls printf and
+ * strtod of this thread use it. */
 locale_t numbers_begin(locale_t *old);
 void numbers_end(locale_t c, locale_t old);
 

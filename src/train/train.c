@@ -1,8 +1,9 @@
-/* The training loop. A step is one run of a plan that holds forward pass, gradients and update; this file
- * decides which batch and learning rate each step gets, adds up what comes back and keeps the files.
+/* The training loop. A step is one run of a plan that holds forward pass, gradients and update;
+ * this file decides which batch and learning rate each step gets, adds up what comes back and keeps
+ * the files.
  *
- * struct run.at is where the run stands by the results taken so far; it is saved only when no step is in
- * work, so that weights and position belong together. */
+ * struct run.at is where the run stands by the results taken so far; it is saved only when no step
+ * is in work, so that weights and position belong together. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -68,22 +69,29 @@ static int check_params(struct run *r, const struct ocelli_train_params *params)
     p->lr = p->lr != 0 ? p->lr : LR;
     if (p->epochs < 1 || p->epochs > MAX_EPOCHS || p->batch < 1 || p->steps < 0 ||
         p->checkpoint_steps < 0)
-        return fail(OCELLI_ERR_INVALID, "train: %d epochs, batch %d, %" PRId64 " steps: out of range",
-                    p->epochs, p->batch, p->steps);
+        return fail(OCELLI_ERR_INVALID,
+                    "train: %d epochs, batch %d, %" PRId64 " steps: out of range", p->epochs,
+                    p->batch, p->steps);
     if (!isfinite(p->lr) || p->lr < 0 || !schedule_name(p->schedule) ||
         (unsigned)p->optimizer.kind >= COUNT(optimizers))
-        return fail(OCELLI_ERR_INVALID, "train: learning rate %g, schedule %d, optimizer %d: no such thing",
+        return fail(OCELLI_ERR_INVALID,
+                    "train: learning rate %g, schedule %d, optimizer %d: no such thing",
                     (double)p->lr, (int)p->schedule, (int)p->optimizer.kind);
     if (p->resume && !p->out_dir)
         return fail(OCELLI_ERR_INVALID, "train: to resume, the directory of the run must be given");
     const struct ocelli_dataset_info *in = ocelli_dataset_get_info(r->train);
-    r->net = (struct ocelli_net_params){.batch = p->batch, .channels = in->channels,
-        .height = in->height, .width = in->width, .classes = in->classes, .init = p->init};
+    r->net = (struct ocelli_net_params){.batch = p->batch,
+                                        .channels = in->channels,
+                                        .height = in->height,
+                                        .width = in->width,
+                                        .classes = in->classes,
+                                        .init = p->init};
     r->epoch_steps = loader_steps(r->train, p->batch, true);
     r->all_steps = r->epoch_steps * p->epochs;
     if (r->epoch_steps < 1)
-        return fail(OCELLI_ERR_INVALID, "train: %s has %" PRId64 " images, fewer than a batch of %d",
-                    in->name, in->count, p->batch);
+        return fail(OCELLI_ERR_INVALID,
+                    "train: %s has %" PRId64 " images, fewer than a batch of %d", in->name,
+                    in->count, p->batch);
     return 0;
 }
 
@@ -149,8 +157,8 @@ static int name_files(struct run *r)
         if (!*files[i].path)
             return OCELLI_ERR_MEMORY;
     }
-    r->title = arena_printf(&r->arena, "%s on %s", r->p.net,
-                            ocelli_dataset_get_info(r->train)->name);
+    r->title =
+        arena_printf(&r->arena, "%s on %s", r->p.net, ocelli_dataset_get_info(r->train)->name);
     return r->title ? 0 : OCELLI_ERR_MEMORY;
 }
 
@@ -165,8 +173,9 @@ static int open_checkpoint(struct run *r, struct safetensors **st)
     TRY(checkpoint_same_run(*st, r->checkpoint, &r->words));
     TRY(checkpoint_position(*st, r->checkpoint, &r->at));
     if (r->at.step > r->epoch_steps || (r->at.history.n >= r->p.epochs && r->at.step > 0)) {
-        err = fail(OCELLI_ERR_FORMAT, "%s: stands at epoch %d, step %" PRId64 ", beyond this run's end",
-                   r->checkpoint, r->at.history.n + 1, r->at.step);
+        err = fail(OCELLI_ERR_FORMAT,
+                   "%s: stands at epoch %d, step %" PRId64 ", beyond this run's end", r->checkpoint,
+                   r->at.history.n + 1, r->at.step);
         goto out;
     }
     metrics_read_seconds(r->metrics, &r->at.history);
@@ -188,15 +197,19 @@ static int build(struct run *r)
     TRY(ocelli_weights_create(&r->weights, r->dev, r->graph, r->p.seed));
     if (st)
         TRY(checkpoint_weights(st, r->checkpoint, r->weights));
-    TRY(ocelli_plan_create(&r->plan, r->dev, r->graph,
-                           &(struct ocelli_plan_params){.weights = r->weights, .variant = r->p.variant}));
+    TRY(ocelli_plan_create(
+        &r->plan, r->dev, r->graph,
+        &(struct ocelli_plan_params){.weights = r->weights, .variant = r->p.variant}));
     TRY(feed_init(&r->feed, r->dev, r->plan, outputs, OUTPUTS, true));
     if (r->test)
         TRY(evaluator_init(&r->eval, r->dev, r->p.net, &r->net, r->weights, r->test,
                            &(struct ocelli_eval_params){.variant = r->p.variant}, 0));
     TRY(loader_create(&r->feed.loader, r->train,
-                      &(struct loader_params){.batch = r->p.batch, .shuffle = true, .seed = r->p.seed,
-                          .epoch = r->at.history.n, .step = r->at.step}));
+                      &(struct loader_params){.batch = r->p.batch,
+                                              .shuffle = true,
+                                              .seed = r->p.seed,
+                                              .epoch = r->at.history.n,
+                                              .step = r->at.step}));
 out:
     safetensors_close(&st);
     return err;
@@ -220,8 +233,8 @@ out:
     return err;
 }
 
-/* Also at the very start, so that a directory that cannot be written is noticed before the work, and an
- * older run's checkpoint is not taken for this one's. */
+/* Also at the very start, so that a directory that cannot be written is noticed before the work,
+ * and an older run's checkpoint is not taken for this one's. */
 static int first_files(struct run *r)
 {
     int err = 0;
@@ -251,7 +264,10 @@ static void tell(struct run *r, bool testing, int64_t done, int64_t total)
     int tests = r->p.epochs - r->at.history.n;
     double seconds = clock_seconds();
     struct ocelli_train_progress pr = {
-        .epoch = r->at.history.n + 1, .epochs = r->p.epochs, .step = done, .steps = total,
+        .epoch = r->at.history.n + 1,
+        .epochs = r->p.epochs,
+        .step = done,
+        .steps = total,
         .loss = r->at.step ? r->at.loss / images : 0,
         .accuracy = r->at.step ? r->at.correct / images : 0,
         .images_per_second = a_step > 0 ? r->p.batch / a_step : 0,
@@ -290,7 +306,8 @@ static int take(struct run *r, double *since)
     return 0;
 }
 
-/* Trains up to that step of the epoch, or until a callback says stop; nothing is in work afterwards. */
+/* Trains up to that step of the epoch, or until a callback says stop; nothing is in work
+ * afterwards. */
 static int train_to(struct run *r, int64_t target)
 {
     int err = 0;
@@ -317,8 +334,9 @@ static int train_epoch(struct run *r)
     int err = 0;
     int64_t end = last_step(r), every = r->p.checkpoint_steps;
     while (r->at.step < end && !r->stop) {
-        int64_t target = every ? MIN(end, steps_done(r) / every * every + every -
-                                         r->at.history.n * r->epoch_steps) : end;
+        int64_t target = end;
+        if (every) /* up to the next multiple of it, counted over all epochs */
+            target = MIN(end, r->at.step + every - steps_done(r) % every);
         TRY(train_to(r, target));
         if (r->at.step < r->epoch_steps) /* at an epoch's end it is saved with the test's result */
             TRY(save(r));
@@ -347,8 +365,8 @@ out:
     return err;
 }
 
-/* Tests, and turns the epoch in work into a finished one. A test that is stopped is done again after a
- * resume: the position saved is the one before it. */
+/* Tests, and turns the epoch in work into a finished one. A test that is stopped is done again
+ * after a resume: the position saved is the one before it. */
 static int end_epoch(struct run *r)
 {
     int err = 0;
@@ -358,8 +376,10 @@ static int end_epoch(struct run *r)
     int64_t last = (r->at.history.n + 1) * r->epoch_steps - 1;
     struct ocelli_epoch e = {
         .epoch = r->at.history.n + 1,
-        .train_loss = r->at.loss / images, .train_accuracy = r->at.correct / images,
-        .test_loss = t.loss, .test_accuracy = t.accuracy,
+        .train_loss = r->at.loss / images,
+        .train_accuracy = r->at.correct / images,
+        .test_loss = t.loss,
+        .test_accuracy = t.accuracy,
         .lr = schedule_lr(r->p.schedule, r->p.lr, last, r->all_steps),
         .seconds = clock_seconds() - r->epoch_start,
     };
@@ -390,13 +410,14 @@ out:
     if (!r->stop || (err && err != OCELLI_ERR_CANCELLED))
         return err;
     err = r->at.step == r->epoch_steps ? save(r) : 0; /* elsewhere it is saved where we stand */
-    return err ? err : fail(OCELLI_ERR_CANCELLED, "training: stopped in epoch %d after step %" PRId64
-                            " of %" PRId64, MIN(r->at.history.n + 1, r->p.epochs), r->at.step,
-                            r->epoch_steps);
+    return err ? err
+               : fail(OCELLI_ERR_CANCELLED,
+                      "training: stopped in epoch %d after step %" PRId64 " of %" PRId64,
+                      MIN(r->at.history.n + 1, r->p.epochs), r->at.step, r->epoch_steps);
 }
 
-/* After an epoch its test counts; in the middle of one the weights as they are get a test of their own,
- * which is no part of the run. */
+/* After an epoch its test counts; in the middle of one the weights as they are get a test of their
+ * own, which is no part of the run. */
 static int conclude(struct run *r, struct ocelli_train_result *result)
 {
     int err = 0;

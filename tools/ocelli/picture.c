@@ -8,6 +8,7 @@
 #include "cli.h"
 
 #define PER_ROW 5
+#define GAP 2       /* columns between images */
 #define MAX_CELL 28 /* characters that one image may be wide */
 
 enum style { STYLE_COLOUR, STYLE_BLOCKS, STYLE_ASCII };
@@ -70,7 +71,7 @@ static void captions(const struct ocelli_dataset *ds, int first, int last, const
                          predicted[i] >= 0 && predicted[i] < info->classes
                              ? info->class_names[predicted[i]]
                              : "?");
-            out("%s%-*.*s", i > first ? "  " : "", cell, cell, text);
+            out("%*s%-*.*s", i > first ? GAP : 0, "", cell, cell, text);
         }
         out("\n");
     }
@@ -82,7 +83,7 @@ void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted)
     struct canvas v = {.style = !terminal_utf8()    ? STYLE_ASCII
                                 : terminal_colour() ? STYLE_COLOUR
                                                     : STYLE_BLOCKS};
-    int room = (terminal_width(STDOUT_FILENO) - 1) / PER_ROW - 2;
+    int room = (terminal_width(STDOUT_FILENO) - 1 - GAP * (PER_ROW - 1)) / PER_ROW;
 
     v.pixels = malloc((size_t)info->channels * (size_t)info->height * (size_t)info->width);
     if (!v.pixels)
@@ -98,7 +99,7 @@ void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted)
         for (int line = 0; line < lines; line++) {
             for (int i = first; i < last; i++) {
                 ocelli_dataset_get(ds, i, v.pixels, NULL);
-                out("%s", i > first ? "  " : "");
+                out("%*s", i > first ? GAP : 0, "");
                 for (int column = 0; column < v.cell; column++)
                     draw_cell(&v, info, line, column);
                 out("%s", v.style == STYLE_COLOUR ? "\033[0m" : "");

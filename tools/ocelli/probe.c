@@ -127,7 +127,7 @@ static int write_inputs(struct probe *p, struct ocelli_plan *plan)
     return 0;
 }
 
-/* Runs the graph with one choice of kernels. *worst: as deviation(). */
+/* Runs the graph with one choice of kernels, reference ones one by one. *worst: as deviation(). */
 static int run_with(struct probe *p, struct ocelli_device *dev, const char *variant, double *worst)
 {
     struct ocelli_weights *w = NULL;
@@ -137,9 +137,10 @@ static int run_with(struct probe *p, struct ocelli_device *dev, const char *vari
 
     *worst = 0;
     if ((err = ocelli_weights_create(&w, dev, p->g, 1)) != 0 ||
-        (err = ocelli_plan_create(
-             &plan, dev, p->g, &(struct ocelli_plan_params){.weights = w, .variant = variant})) !=
-            0)
+        (err = ocelli_plan_create(&plan, dev, p->g,
+                                  &(struct ocelli_plan_params){.weights = w,
+                                                               .variant = variant,
+                                                               .no_fusion = variant != NULL})) != 0)
         goto out;
     for (int r = 0; r < p->runs; r++)
         if ((err = write_inputs(p, plan)) != 0 || (err = ocelli_plan_run(plan)) != 0)
