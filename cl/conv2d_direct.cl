@@ -84,7 +84,7 @@ static inline void unfold(__local float *u, __local float *pad, __global const f
                           int in_w, int top, int left, int slots, int residues, int cols, int taps_w)
 {
     const int width = (cols - 1) * V_SW + (taps_w - 1) * V_DW + 1;
-    const bool direct = taps_w == 1 && V_SW == 1;
+    const bool direct = V_SW == 1 && taps_w == 1;
     __local float *row = direct ? u : pad;
     for (int q = 0; q < residues; q++) {
         for (int k = 0; k < slots; k++, row += width) {
@@ -100,49 +100,6 @@ static inline void unfold(__local float *u, __local float *pad, __global const f
             thin(u, pad + k * width + j * V_DW, cols);
 }
 
-/* VW outputs of one channel from pixel p of the band on; i is where pixel 0 is, n how many exist. */
-#if defined(BWD_DATA) && (SH > 1 || SW > 1)
-#define NEXT(i, j) ((j) + 1 < cols ? (i) + SW : (i) + SH * out_w - (cols - 1) * SW)
-static inline VF partial_sum(__global const float *y, int i, int p, int n, int cols, int out_w)
-{
-    VF v = (VF)(0.0f);
-    int j = p % cols;
-    i += p / cols * SH * out_w + j * SW;
-    for (int k = 0; k < min(n, VW); k++) {
-        ((float *)&v)[k] = y[i];
-        i = NEXT(i, j);
-        j = j + 1 < cols ? j + 1 : 0;
-    }
-    return v;
-}
-static inline void store(VF v, __global float *y, int i, int p, int n, int cols, int out_w, int c,
-                         bool last EPI_PARAMS)
-{
-    int j = p % cols;
-    i += p / cols * SH * out_w + j * SW;
-    for (int k = 0; k < min(n, VW); k++) {
-        const float f = ((const float *)&v)[k];
-        y[i] = last ? epi(f, i, c EPI_ARGS) : f;
-        i = NEXT(i, j);
-        j = j + 1 < cols ? j + 1 : 0;
-    }
-}
-#else
-static inline VF partial_sum(__global const float *y, int i, int p, int n, int cols, int out_w)
-{
-    return n >= VW ? vf_load(y + i + p) : vf_load_n(y + i + p, n);
-}
-static inline void store(VF v, __global float *y, int i, int p, int n, int cols, int out_w, int c,
-                         bool last EPI_PARAMS)
-{
-    i += p;
-    if (n >= VW)
-        vf_store(last ? epi_w(v, i, c EPI_ARGS) : v, y + i);
-    else
-        vf_store_n(last ? epi_w_n(v, i, c, n EPI_ARGS) : v, y + i, n);
-}
-#endif
-
 /* What a work-item computes, and how it lies in memory. */
 struct band {
     struct axis h, w;
@@ -151,6 +108,52 @@ struct band {
     int top;                    /* input row of output row 0, tap 0 */
     int wo, wi;                 /* floats between weights of output and of input channels */
 };
+
+/* Where pixel p of a channel is in y. A dense band is whole rows, or a part of one. */
+#if OUT_SH > 1 || OUT_SW > 1
+#define PIXEL(p) ((p) / b->cols * OUT_SH * out_w + (p) % b->cols * OUT_SW)
+#else
+#define PIXEL(p) (p)
+#define DENSE
+#endif
+
+/* Partial sums of n channels from pixel p on, to t; i is where the first channel's pixel 0 is in y. */
+static inline void fetch(__local float *t, __global const float *y, int i, int y_plane, int n, int p,
+                         const struct band *b, int out_w)
+{
+    const int px = min(NV * VW, b->px - p);
+    for (int k = 0; k < n; k++, t += NV * VW, i += y_plane) {
+#ifdef DENSE
+        copy_window(t, y + i + p, px, 0, px);
+#else
+#pragma unroll 1
+        for (int j = 0; j < px; j++)
+            t[j] = y[i + PIXEL(p + j)];
+#endif
+    }
+}
+
+/* The tile from t to y: through the epilogue when it is complete. c is the first channel's number. */
+static inline void put(__local const float *t, __global float *y, int i, int y_plane, int n, int p,
+                       const struct band *b, int out_w, int c, bool last EPI_PARAMS)
+{
+    const int px = min(NV * VW, b->px - p);
+    for (int k = 0; k < n; k++, t += NV * VW, i += y_plane, c++) {
+        int j = 0;
+#ifdef DENSE
+#pragma unroll 1
+        for (; j + VW <= px; j += VW) {
+            const VF v = vf_load_local(t + j);
+            vf_store(last ? epi_w(v, i + p + j, c EPI_ARGS) : v, y + i + p + j);
+        }
+#endif
+#pragma unroll 1
+        for (; j < px; j++) {
+            const int at = i + PIXEL(p + j);
+            y[at] = last ? epi(t[j], at, c EPI_ARGS) : t[j];
+        }
+    }
+}
 
 /* The row taps [lo, hi) of residue q that meet the image in pixels [p, p + NV * VW). */
 static inline int2 tap_range(const struct band *b, int q, int p, int in_h)
@@ -225,7 +228,8 @@ void conv2d_direct(__global float *restrict y, __global const float *restrict x,
     const int channel = b.w.taps * b.plane;
     const int y_plane = out_h * out_w;
     const int y0 = img * out_c * y_plane + (h0 + row0 * OUT_SH) * out_w + w0 + col0 * OUT_SW;
-    __local float *pad = u + min(ICB, depth) * channel + (NV + 1) * VW;
+    __local float *t = u + min(ICB, depth) * channel + (NV + 1) * VW; /* a tile on its way from or to y */
+    __local float *pad = t + OCT * NV * VW;
 
     x += img * in_c * in_h * in_w;
     w += group * in_c * out_c * KH * KW + b.h.first * KW + b.w.first;
@@ -237,27 +241,23 @@ void conv2d_direct(__global float *restrict y, __global const float *restrict x,
                    col0 * V_SW - b.w.pad, b.slots, b.residues, b.cols, b.w.taps);
         for (int p = 0; p < b.px; p += NV * VW) {
             for (int o = o_first; o < o_last; o += OCT) {
+                const int n = min(OCT, o_last - o);
                 VF acc[OCT][NV];
                 int at[OCT]; /* channels that do not exist repeat the last one, and are not stored */
 #pragma unroll
-                for (int k = 0; k < OCT; k++) {
-                    const int m = min(o + k, o_last - 1);
-                    at[k] = m * b.wo;
+                for (int k = 0; k < OCT; k++)
+                    at[k] = (o + min(k, n - 1)) * b.wo;
+                if (c0 > 0)
+                    fetch(t, y, y0 + o * y_plane, y_plane, n, p, &b, out_w);
 #pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        acc[k][v] = c0 == 0 ? (VF)(0.0f)
-                                            : partial_sum(y, y0 + m * y_plane, p + v * VW,
-                                                          b.px - p - v * VW, b.cols, out_w);
-                }
+                for (int i = 0; i < OCT * NV; i++)
+                    acc[i / NV][i % NV] = c0 > 0 ? vf_load_local(t + i * VW) : (VF)(0.0f);
                 multiply(acc, at, &b, u, w + c0 * b.wi, nc, p, in_h);
 #pragma unroll
-                for (int k = 0; k < OCT; k++)
-#pragma unroll
-                    for (int v = 0; v < NV; v++)
-                        if (o + k < o_last && p + v * VW < b.px)
-                            store(acc[k][v], y, y0 + (o + k) * y_plane, p + v * VW,
-                                  b.px - p - v * VW, b.cols, out_w, group * out_c + o + k,
-                                  last EPI_ARGS);
+                for (int i = 0; i < OCT * NV; i++)
+                    vf_store_local(acc[i / NV][i % NV], t + i * VW);
+                put(t, y, y0 + o * y_plane, y_plane, n, p, &b, out_w, group * out_c + o,
+                    last EPI_ARGS);
             }
         }
     }

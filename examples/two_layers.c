@@ -2,8 +2,8 @@
  *
  *     two_layers [STEPS]
  *
- * Builds the graph, lets the library add gradients and update steps, and runs the plan; prints the loss
- * as it goes down and how many new points the network then places rightly. */
+ * Builds the graph, lets the library add gradients and update steps, and runs the plan; prints the
+ * loss as it goes down and how many new points the network then places rightly. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

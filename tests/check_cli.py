@@ -48,6 +48,8 @@ def ocelli(*words, env=None, stdout=subprocess.PIPE, cwd=None, **kw):
 def good(*words, **kw):
     r = ocelli(*words, **kw)
     assert r.returncode == 0, "%s: status %d: %s" % (words, r.returncode, r.stderr)
+    # Neither a warning of ours nor one of the driver's compiler.
+    assert r.stderr == "", "%s: %s" % (words, r.stderr)
     return r.stdout
 
 
@@ -112,7 +114,8 @@ def make_data(folder, train=960, test=200):
 
 DATA = make_data(TMP / "data")
 SOURCE = ["--data", "mnist", "--data-dir", DATA]
-SHORT = ["train", "lenet5", *SOURCE, "--batch", 32, "--epochs", 2]
+# Both with one batch size: other shapes are other kernels to compile.
+SHORT = ["train", "lenet5", *SOURCE, "--batch", 16, "--epochs", 2]
 # Many short steps, saved often: something to interrupt. 60 steps an epoch.
 LONG = ["train", "lenet5", *SOURCE, "--batch", 16, "--epochs", 8, "--checkpoint-steps", 7, "--schedule", "cosine"]
 
@@ -305,8 +308,8 @@ def bench():
     assert d["layers"] and sum(one["ms"] for one in d["layers"]) > 0
     for one in d["layers"]:
         need(one, "op", "ms", "gflops", "gbs")
-    t = doc("bench", "lenet5", "--runs", 3, "--batch", 8, "--train")
-    assert t["train"] and t["batch"] == 8 and t["median_ms"] > 0
+    t = doc("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    assert t["train"] and t["batch"] == 16 and t["median_ms"] > 0
     assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
     bad(1, "bench", "lenet5", "--device", "null", says="null")
 
@@ -353,7 +356,7 @@ def train_document():
     need(e, "accuracy", "top5", "count", "seconds")
     assert e["count"] == 200 and e["accuracy"] == d["test_accuracy"] and e["top5"] >= e["accuracy"], e
     assert doc("eval", out, *SOURCE, "--top", 1)["top1"] == e["accuracy"]
-    assert doc("eval", out, *SOURCE, "--batch", 7)["accuracy"] == e["accuracy"]
+    assert doc("eval", out, *SOURCE, "--batch", 16)["accuracy"] == e["accuracy"]
     assert doc("eval", "lenet5", *SOURCE)["accuracy"] < 0.5
 
 
@@ -369,12 +372,11 @@ def report_for_people():
     assert plain.isascii() and "@" in plain
     quiet = good(*SHORT, "--out", TMP / "quiet", "--quiet")
     assert re.fullmatch(r"test accuracy \d+\.\d\d %\n", quiet), quiet
-    assert ocelli(*SHORT, "--out", TMP / "quiet2").stderr == ""
 
 
 @test
 def lenet5_of_1998():
-    d = doc("train", "lenet5-1998", *SOURCE, "--batch", 32, "--epochs", 2, "--out", TMP / "1998")
+    d = doc("train", "lenet5-1998", *SOURCE, "--batch", 16, "--epochs", 2, "--out", TMP / "1998")
     assert d["test_accuracy"] > 0.5, d
     assert doc("eval", TMP / "1998", *SOURCE)["accuracy"] == d["test_accuracy"]
 
@@ -407,7 +409,7 @@ def progress_on_a_terminal():
     text = seen.decode()
     bars = re.findall(r"\r([^\r\n]*)\x1b\[K", text)
     drawn = [b for b in bars if "images/s" in b]
-    assert drawn and "loss" in drawn[0] and "left" in drawn[0], bars[:3]
+    assert drawn and all("left" in b for b in drawn) and any("loss" in b for b in drawn), bars[:3]
     assert all(len(b) < 80 for b in bars), max(bars, key=len)
     # Taken off before anything else is printed.
     assert text.rindex("images/s") < text.rindex("\r\x1b[K")
@@ -544,7 +546,7 @@ def damaged_checkpoint():
         assert (out / "checkpoint").read_bytes() == change, "a damaged checkpoint was replaced"
     # One of another run.
     (out / "checkpoint").write_bytes(whole)
-    bad(1, "train", "lenet5-1998", *SOURCE, "--batch", 32, "--epochs", 2, "--out", out, "--resume", says="checkpoint")
+    bad(1, "train", "lenet5-1998", *SOURCE, "--batch", 16, "--epochs", 2, "--out", out, "--resume", says="checkpoint")
     assert checkpoint(out) == whole
 
 

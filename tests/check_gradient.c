@@ -9,14 +9,11 @@
 #include <ocelli/ops.h>
 #include <ocelli/plan.h>
 
-#include "checkcl_table.h"
+#include "interpreter.h"
 #include "ops/attrs.h"
 #include "ops/graph.h"
 
-/* Relative step: the difference's own error is some 1e-9, and crossing a kink of ReLU or of a maximum
- * unlikely. */
-#define STEP 1e-6
-#define BOUND 1e-4
+#define BOUND 1e-4 /* of a tensor's gradient, relative */
 
 static struct ocelli_device *dev;
 
@@ -28,93 +25,6 @@ static void open_device(void)
 static void close_device(void)
 {
     ocelli_device_close(&dev);
-}
-
-/* ---- A graph's values in double ---- */
-
-struct interpreter {
-    const struct graph *g;
-    int nodes, values; /* of the forward part */
-    double **value;
-    double *mag; /* room for what the oracles say besides */
-};
-
-static const struct oracle *oracle_of(const struct op *op)
-{
-    for (const struct oracle_entry *e = oracle_table; e->op; e++)
-        if (strcmp(e->op, op->name) == 0)
-            return e->oracle;
-    return NULL;
-}
-
-static void interpreter_create(struct interpreter *x, const struct graph *g)
-{
-    size_t most = 1;
-    *x = (struct interpreter){.g = g, .nodes = g->n_nodes, .values = g->n_values};
-    x->value = calloc((size_t)g->n_values, sizeof(*x->value));
-    for (int v = 0; v < g->n_values; v++) {
-        size_t n = (size_t)shape_count(&g->value[v].desc.shape);
-        x->value[v] = calloc(n, sizeof(double));
-        most = MAX(most, n);
-    }
-    x->mag = calloc(most, sizeof(double));
-}
-
-static void interpreter_destroy(struct interpreter *x)
-{
-    for (int v = 0; v < x->values; v++)
-        free(x->value[v]);
-    free(x->value);
-    free(x->mag);
-}
-
-static void run_node(struct interpreter *x, const struct node *n)
-{
-    struct problem p;
-    const double *in[OP_MAX_IN] = {0};
-    double *out[OP_MAX_OUT], *mag[OP_MAX_OUT];
-    node_problem(x->g, n, &p);
-    if (n->op->flags & OP_ALIAS) {
-        memcpy(x->value[n->out[0]], x->value[n->in[0]],
-               (size_t)shape_count(&p.out[0].shape) * sizeof(double));
-        return;
-    }
-    for (int i = 0; i < n->n_in; i++)
-        in[i] = n->in[i] == OCELLI_NONE ? NULL : x->value[n->in[i]];
-    for (int k = 0; k < n->n_out; k++) {
-        out[k] = x->value[n->out[k]];
-        mag[k] = x->mag;
-        memset(out[k], 0, (size_t)shape_count(&p.out[k].shape) * sizeof(double));
-    }
-    const struct oracle *o = oracle_of(n->op);
-    ck_assert_msg(o != NULL, "%s has no oracle", n->op->name);
-    o->run(&p, in, out, mag);
-}
-
-static double mean_loss(struct interpreter *x, int loss)
-{
-    for (int i = 0; i < x->nodes; i++)
-        run_node(x, &x->g->node[i]);
-    int64_t n = shape_count(&x->g->value[loss].desc.shape);
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++)
-        sum += x->value[loss][i];
-    return sum / (double)n;
-}
-
-/* d mean(loss) / d v, element by element. */
-static void differences(struct interpreter *x, int loss, int v, double *out)
-{
-    int64_t n = shape_count(&x->g->value[v].desc.shape);
-    for (int64_t i = 0; i < n; i++) {
-        double was = x->value[v][i], h = STEP * fmax(1, fabs(was));
-        x->value[v][i] = was + h;
-        double up = mean_loss(x, loss);
-        x->value[v][i] = was - h;
-        double down = mean_loss(x, loss);
-        x->value[v][i] = was;
-        out[i] = (up - down) / (2 * h);
-    }
 }
 
 /* ---- The networks ---- */
@@ -149,17 +59,17 @@ static ocelli_value net_conv(void)
 }
 static ocelli_value net_conv_stride_dilation(void)
 {
-    const struct ocelli_conv2d_params p = {.stride = {2, 1}, .dilation = {1, 2},
-                                           .pad = {1, 2, 0, 1}};
+    const struct ocelli_conv2d_params p = {
+        .stride = {2, 1}, .dilation = {1, 2}, .pad = {1, 2, 0, 1}};
     ocelli_value y = ocelli_conv2d(g, input("x", OCELLI_SHAPE(2, 2, 9, 8)),
                                    weight("w", OCELLI_SHAPE(3, 2, 3, 3)), &p);
     return tail(ocelli_sigmoid(g, y));
 }
 static ocelli_value net_conv_groups(void)
 {
-    ocelli_value y = ocelli_conv2d(g, input("x", OCELLI_SHAPE(2, 4, 5, 5)),
-                                   weight("w", OCELLI_SHAPE(6, 2, 3, 3)),
-                                   &(struct ocelli_conv2d_params){.groups = 2, .pad = {1, 1, 1, 1}});
+    ocelli_value y = ocelli_conv2d(
+        g, input("x", OCELLI_SHAPE(2, 4, 5, 5)), weight("w", OCELLI_SHAPE(6, 2, 3, 3)),
+        &(struct ocelli_conv2d_params){.groups = 2, .pad = {1, 1, 1, 1}});
     y = ocelli_conv2d(g, ocelli_relu(g, y), weight("depthwise", OCELLI_SHAPE(6, 1, 2, 2)),
                       &(struct ocelli_conv2d_params){.groups = 6, .stride = {2}});
     return tail(y);
@@ -187,14 +97,17 @@ static ocelli_value net_pool_max_dilation(void)
 }
 static ocelli_value net_pool_average(void)
 {
-    const struct ocelli_pool2d_params p = {.kind = OCELLI_POOL_AVERAGE, .kernel = {3}, .stride = {2},
-                                           .pad = {1, 1, 1, 1}};
+    const struct ocelli_pool2d_params p = {
+        .kind = OCELLI_POOL_AVERAGE, .kernel = {3}, .stride = {2}, .pad = {1, 1, 1, 1}};
     return tail(ocelli_pool2d(g, ocelli_tanh(g, input("x", OCELLI_SHAPE(2, 3, 7, 6))), &p));
 }
 static ocelli_value net_pool_average_padded(void)
 {
-    const struct ocelli_pool2d_params p = {.kind = OCELLI_POOL_AVERAGE, .kernel = {3, 2},
-                                           .stride = {2}, .pad = {1, 1, 0, 1}, .ceil_mode = true,
+    const struct ocelli_pool2d_params p = {.kind = OCELLI_POOL_AVERAGE,
+                                           .kernel = {3, 2},
+                                           .stride = {2},
+                                           .pad = {1, 1, 0, 1},
+                                           .ceil_mode = true,
                                            .count_include_pad = true};
     return tail(ocelli_pool2d(g, ocelli_sigmoid(g, input("x", OCELLI_SHAPE(2, 2, 6, 7))), &p));
 }
@@ -238,8 +151,8 @@ static ocelli_value net_bias_scale_image(void)
 }
 static ocelli_value net_relu(void)
 {
-    ocelli_value y = ocelli_gemm(g, input("x", OCELLI_SHAPE(4, 5)), weight("w", OCELLI_SHAPE(5, 9)),
-                                 NULL);
+    ocelli_value y =
+        ocelli_gemm(g, input("x", OCELLI_SHAPE(4, 5)), weight("w", OCELLI_SHAPE(5, 9)), NULL);
     return tail(ocelli_relu(g, y));
 }
 static ocelli_value net_tanh_lecun(void)
@@ -281,9 +194,9 @@ static ocelli_value net_lenet(void)
 {
     ocelli_graph_set_init(g, OCELLI_INIT_XAVIER);
     const struct ocelli_pool2d_params pool = {.kernel = {2, 2}};
-    ocelli_value y = ocelli_layer_conv2d(g, "conv1", input("x", OCELLI_SHAPE(2, 1, 12, 12)), 3,
-                                         &(struct ocelli_conv2d_params){.kernel = {5},
-                                                                        .pad = {2, 2, 2, 2}});
+    ocelli_value y =
+        ocelli_layer_conv2d(g, "conv1", input("x", OCELLI_SHAPE(2, 1, 12, 12)), 3,
+                            &(struct ocelli_conv2d_params){.kernel = {5}, .pad = {2, 2, 2, 2}});
     y = ocelli_pool2d(g, ocelli_relu(g, y), &pool);
     y = ocelli_layer_conv2d(g, "conv2", y, 4, &(struct ocelli_conv2d_params){.kernel = {3}});
     y = ocelli_pool2d(g, ocelli_relu(g, y), &pool);
@@ -345,7 +258,7 @@ static const struct {
 enum { MAX_WRT = 16 };
 struct subject {
     int n, value[MAX_WRT];
-    char *name[MAX_WRT];    /* of the output that has the gradient */
+    char *name[MAX_WRT]; /* of the output that has the gradient */
     double *want[MAX_WRT];
 };
 
@@ -390,8 +303,8 @@ static void compare(const char *net, const char *way, const struct ocelli_plan *
     }
     free(got);
     ck_assert_msg(size > 0, "%s: %s: all differences are 0", net, name);
-    ck_assert_msg(sqrt(error) <= BOUND * sqrt(size), "%s, %s: %s: relative error %g", net, way, name,
-                  sqrt(error / size));
+    ck_assert_msg(sqrt(error) <= BOUND * sqrt(size), "%s, %s: %s: relative error %g", net, way,
+                  name, sqrt(error / size));
 }
 
 static void run_way(int net, int way, const struct interpreter *x, struct subject *s)

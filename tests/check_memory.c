@@ -1,5 +1,5 @@
-/* The memory planner, on random graphs of made-up operations: a simulation with one tag a memory cell
- * sees whether anything is overwritten while it is still needed. */
+/* The memory planner, on random graphs of made-up operations: a simulation with one tag a memory
+ * cell sees whether anything is overwritten while it is still needed. */
 #include "test.h"
 
 #include <stdio.h>
@@ -29,14 +29,20 @@ static int given_size(struct problem *p)
     return 0;
 }
 
-static const struct op op_mix = {.name = "mix", .in = {"a", "b?"}, .out = {"y"},
-                                 .attr_size = sizeof(struct size_attr), .infer = given_size};
-static const struct op op_two = {.name = "two", .in = {"a", "b?"}, .out = {"y", "z"},
-                                 .attr_size = sizeof(struct size_attr), .infer = given_size};
-static const struct op op_alias = {.name = "alias", .in = {"a"}, .out = {"y"}, .flags = OP_ALIAS,
-                                   .infer = same_shape};
-static const struct op op_over = {.name = "over", .in = {"a", "b?"}, .out = {"y"},
-                                  .flags = OP_INPLACE, .infer = same_shape};
+static const struct op op_mix = {.name = "mix",
+                                 .in = {"a", "b?"},
+                                 .out = {"y"},
+                                 .attr_size = sizeof(struct size_attr),
+                                 .infer = given_size};
+static const struct op op_two = {.name = "two",
+                                 .in = {"a", "b?"},
+                                 .out = {"y", "z"},
+                                 .attr_size = sizeof(struct size_attr),
+                                 .infer = given_size};
+static const struct op op_alias = {
+    .name = "alias", .in = {"a"}, .out = {"y"}, .flags = OP_ALIAS, .infer = same_shape};
+static const struct op op_over = {
+    .name = "over", .in = {"a", "b?"}, .out = {"y"}, .flags = OP_INPLACE, .infer = same_shape};
 static const struct op *const kinds[] = {&op_mix, &op_two, &op_alias, &op_over};
 
 static struct graph *random_graph(uint64_t seed, struct choice **choices)
@@ -111,8 +117,8 @@ static bool inputs_intact(struct simulation *s, const struct node *n, bool after
         if (n->in[j] == OCELLI_NONE)
             continue;
         const struct place *x = &s->m->value[n->in[j]], *y = &s->m->value[n->out[0]];
-        bool overwritten = after && j == 0 && (n->op->flags & OP_INPLACE) &&
-                           x->arena == y->arena && x->offset == y->offset;
+        bool overwritten = after && j == 0 && (n->op->flags & OP_INPLACE) && x->arena == y->arena &&
+                           x->offset == y->offset;
         if (!overwritten && !stamp(s, x, tag_of(s->g, n->in[j]), true))
             return false;
     }
@@ -143,7 +149,8 @@ static void simulate(const struct graph *g, const struct choice *c, const struct
         ck_assert_msg(ok, "graph %llu: node %d reads or writes what another one needs",
                       (unsigned long long)seed, i);
     }
-    /* A result keeps its bytes after the run: they, and what it is another name of, are no arena's. */
+    /* A result keeps its bytes after the run: they, and what it is another name of, are no arena's.
+     */
     for (int v = 0; v < g->n_values; v++) {
         if (m->value[v].kind == PLACE_OWN)
             ck_assert_int_eq(m->value[v].root + 1, tag_of(g, v));
@@ -217,7 +224,8 @@ START_TEST(several_arenas)
 }
 END_TEST
 
-/* x -> a -> b -> c, all of one size: two places, or one where the operation may overwrite its input. */
+/* x -> a -> b -> c, all of one size: two places, or one where the operation may overwrite its
+ * input. */
 static size_t chain_cells(const struct op *op, bool reuse, size_t *live)
 {
     const struct caps caps = {.align = CELL, .max_alloc = 1 << 30};

@@ -1,37 +1,10 @@
-/* Problem strings, attributes, inference, the choice of variants and the checks on launches. No device. */
-#include <limits.h>
-#include <stdio.h>
+/* Problem strings, attributes and inference. No device. */
 #include <string.h>
 
 #include "ops/attrs.h"
 #include "test.h"
 
 static _Alignas(16) char attr[PROBLEM_ATTR_BYTES];
-
-static const struct caps cpu = {
-    .type = OCELLI_DEVICE_CPU,
-    .cpu_style = true,
-    .compute_units = 2,
-    .vector_width = 8,
-    .max_group = 4096,
-    .max_item = {4096, 4096, 4096},
-    .local_bytes = 1 << 16,
-    .align = 128,
-    .memory_bytes = 1 << 30,
-    .max_alloc = 1 << 28,
-};
-
-static const struct caps gpu = {
-    .type = OCELLI_DEVICE_GPU,
-    .compute_units = 16,
-    .vector_width = 4,
-    .max_group = 256,
-    .max_item = {256, 256, 64},
-    .local_bytes = 1 << 15,
-    .align = 256,
-    .memory_bytes = 1 << 30,
-    .max_alloc = 1 << 28,
-};
 
 static struct problem parsed(const char *s)
 {
@@ -68,7 +41,8 @@ START_TEST(test_print)
         "softmax_xent x=5x7 labels=5:i32",
         "in_top_k x=5x7 labels=5:i32 k=3",
         "sgd w=3x4 g=3x4 lr=scalar",
-        "sgd w=3x4 g=3x4 lr=scalar v=3x4 momentum=0.899999976 weight_decay=0.00100000005 nesterov=1",
+        "sgd w=3x4 g=3x4 lr=scalar v=3x4 momentum=0.899999976 weight_decay=0.00100000005 "
+        "nesterov=1",
         "conv2d x=1x2x5x5 w=4x2x3x3 pad=1,0,1,0 bias=4 act=relu",
     };
     for (size_t i = 0; i < COUNT(same); i++)
@@ -242,232 +216,6 @@ START_TEST(test_cost)
 }
 END_TEST
 
-START_TEST(test_select)
-{
-    struct problem p = parsed("conv2d x=1x16x14x14 w=32x16x3x3");
-    const struct variant *v, *best;
-    int tv[MAX_TUNABLES];
-    assert_ok(problem_select(&p, &cpu, NULL, &best, tv));
-    assert_ok(problem_select(&p, &cpu, "", &v, tv));
-    ck_assert_ptr_eq(v, best);
-    assert_ok(problem_select(&p, &cpu, "ref", &v, tv));
-    ck_assert_str_eq(v->name, "ref");
-    assert_ok(problem_select(&p, &cpu, "bias/ref", &v, tv));
-    ck_assert_ptr_eq(v, best);
-    assert_ok(problem_select(&p, &cpu, "bias/ref,conv2d/ref", &v, tv));
-    ck_assert_str_eq(v->name, "ref");
-    /* OP/VARIANT goes before VARIANT, wherever it stands. */
-    assert_ok(problem_select(&p, &cpu, "conv2d/direct,ref", &v, tv));
-    ck_assert_str_eq(v->name, "direct");
-    assert_ok(problem_select(&p, &cpu, "ref,conv2d/direct", &v, tv));
-    ck_assert_str_eq(v->name, "direct");
-    assert_ok(problem_select(&p, &cpu, "conv2d/ref,conv2d/direct,", &v, tv));
-    ck_assert_str_eq(v->name, "direct");
-    assert_fails(problem_select(&p, &cpu, "fast", &v, tv), OCELLI_ERR_INVALID,
-                 "no operation has a \"fast\"");
-    assert_fails(problem_select(&p, &cpu, "conv3d/ref", &v, tv), OCELLI_ERR_INVALID,
-                 "\"conv3d\" is no operation");
-    assert_fails(problem_select(&p, &cpu, "bias/direct", &v, tv), OCELLI_ERR_INVALID,
-                 "bias has no \"direct\"");
-    assert_fails(problem_select(&p, &cpu, "conv2d/", &v, tv), OCELLI_ERR_INVALID, "conv2d has no \"\"");
-
-    /* A reference variant on every kind of device. */
-    p = parsed("softmax x=3x5");
-    assert_ok(problem_select(&p, &cpu, NULL, &v, tv));
-    ck_assert_int_eq(tv[0], 1);
-    assert_ok(problem_select(&p, &gpu, NULL, &v, tv));
-    ck_assert_int_eq(tv[0], 64);
-    p = parsed("reshape x=6 shape=2x3");
-    assert_fails(problem_select(&p, &cpu, NULL, &v, tv), OCELLI_ERR_UNSUPPORTED,
-                 "reshape x=6 shape=2x3");
-}
-END_TEST
-
-START_TEST(test_plan)
-{
-    struct problem p = parsed("bias x=2x3x4x5 b=3 bias=3 residual=1 act=tanh,2,0.5 grad=relu");
-    static const char *const names[] = {"y", "x", "b", "n", "channels", "channels_mul",
-                                        "channels_shift", "spatial_mul", "spatial_shift", "bias",
-                                        "residual", "grad_y"};
-    struct launches l;
-    const struct variant *v;
-    int tv[MAX_TUNABLES];
-    assert_ok(problem_select(&p, &cpu, NULL, &v, tv));
-    assert_ok(problem_plan(&p, &cpu, v, tv, &l));
-    ck_assert_int_eq(l.n, 1);
-    const struct launch *k = &l.item[0];
-    ck_assert_str_eq(k->kernel, "bias_ref");
-    ck_assert_int_eq(k->n_args, (int)COUNT(names));
-    for (int i = 0; i < k->n_args; i++)
-        ck_assert_str_eq(k->arg[i].name, names[i]);
-    ck_assert_int_eq(k->arg[11].ref.index, 4);
-    ck_assert_str_eq(k->defines.s, " -DACT=act_tanh -DACT_ALPHA=2.00000000e+00f"
-                                   " -DACT_BETA=5.00000000e-01f -DEPI_BIAS -DEPI_RESIDUAL"
-                                   " -DEPI_GRAD=grad_relu -DEPI_GRAD_ALPHA=1.0f -DEPI_GRAD_BETA=1.0f");
-    ck_assert_uint_eq(k->global[0], 256);
-    launches_free(&l);
-
-    /* Two stages through a workspace where the sums are long. */
-    p = parsed("bias_bwd dy=64x6x28x28");
-    assert_ok(problem_select(&p, &cpu, NULL, &v, tv));
-    assert_ok(problem_plan(&p, &cpu, v, tv, &l));
-    ck_assert_int_eq(l.n, 2);
-    ck_assert_int_eq(l.n_scratch, 1);
-    ck_assert_uint_eq(l.scratch[0], 13 * 6 * sizeof(float));
-    launches_free(&l);
-
-    /* Kernels index with int. */
-    p = parsed("add a=65536x32768 b=65536x32768");
-    assert_ok(problem_select(&p, &cpu, NULL, &v, tv));
-    assert_fails(problem_plan(&p, &cpu, v, tv, &l), OCELLI_ERR_UNSUPPORTED, "elements");
-}
-END_TEST
-
-/* ---- Variants that write nonsense are caught before a driver sees it ---- */
-
-static void (*spoil)(struct launches *l, struct launch *k);
-
-static int spoiled_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                        struct launches *l)
-{
-    (void)p;
-    (void)caps;
-    (void)tv;
-    struct launch *k = launch_add(l, "bias_ref", "bias_ref");
-    launch_out(k, "y", 0);
-    launch_in(k, "x", 0);
-    launch_grid1(k, 100, 10);
-    spoil(l, k);
-    return l->err;
-}
-
-static void spoil_nothing(struct launches *l, struct launch *k)
-{
-    (void)l;
-    (void)k;
-}
-static void spoil_name(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_int(k, "x", 1);
-}
-static void spoil_many(struct launches *l, struct launch *k)
-{
-    static char names[LAUNCH_MAX_ARGS][8];
-    (void)l;
-    for (int i = 0; i < LAUNCH_MAX_ARGS; i++) {
-        snprintf(names[i], sizeof(names[i]), "n%d", i);
-        launch_int(k, names[i], i);
-    }
-}
-static void spoil_input(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_in(k, "b", 2);
-}
-static void spoil_output(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_out(k, "z", 1);
-}
-static void spoil_scratch(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_buffer(k, "s", REF_SCRATCH, 0, ACCESS_WRITE);
-}
-static void spoil_write(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_buffer(k, "b", REF_IN, 1, ACCESS_WRITE);
-}
-static void spoil_unwritten(struct launches *l, struct launch *k)
-{
-    (void)l;
-    k->arg[0].access = ACCESS_READ;
-}
-static void spoil_group(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_grid2(k, 512, 512, 16, 32);
-}
-static void spoil_item(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_grid3(k, 1, 1, 128, 1, 1, 128);
-}
-static void spoil_multiple(struct launches *l, struct launch *k)
-{
-    (void)l;
-    k->global[0] = 101;
-}
-static void spoil_empty(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_grid1(k, 0, 1);
-}
-static void spoil_global(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_grid1(k, (size_t)INT_MAX + 1, 1);
-}
-static void spoil_local(struct launches *l, struct launch *k)
-{
-    (void)l;
-    launch_local(k, "tmp", (1 << 15) + 4);
-}
-static void spoil_workspace(struct launches *l, struct launch *k)
-{
-    (void)k;
-    launch_scratch(l, ((size_t)1 << 28) + 1);
-}
-static void spoil_define(struct launches *l, struct launch *k)
-{
-    (void)l;
-    k->defines.failed = true;
-}
-
-START_TEST(test_plan_checks)
-{
-    static const struct {
-        void (*spoil)(struct launches *, struct launch *);
-        const char *words; /* NULL: good */
-    } cases[] = {
-        {spoil_nothing, NULL},
-        {spoil_name, "two arguments of one name"},
-        {spoil_many, "too many arguments"},
-        {spoil_input, "an input that the problem does not have"},
-        {spoil_output, "an output that the problem does not have"},
-        {spoil_scratch, "a scratch buffer that there is not"},
-        {spoil_write, "writes an input"},
-        {spoil_unwritten, "nothing writes y"},
-        {spoil_group, "larger than the device allows"},
-        {spoil_item, "a local size"},
-        {spoil_multiple, "a local size"},
-        {spoil_empty, "a global size out of range"},
-        {spoil_global, "a global size out of range"},
-        {spoil_local, "more local memory"},
-        {spoil_workspace, "a workspace of"},
-        {spoil_define, "no program"},
-    };
-    static const struct variant v = {.name = "spoiled", .plan = spoiled_plan};
-    struct problem p = parsed("bias x=2x3 b=3");
-    struct launches l;
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        spoil = cases[i].spoil;
-        int err = problem_plan(&p, &gpu, &v, NULL, &l);
-        if (!cases[i].words) {
-            ck_assert_msg(err == 0, "%s", ocelli_error());
-            launches_free(&l);
-            continue;
-        }
-        ck_assert_msg(err != 0, "%s: accepted", cases[i].words);
-        ck_assert_msg(strstr(ocelli_error(), cases[i].words) != NULL, "\"%s\" lacks \"%s\"",
-                      ocelli_error(), cases[i].words);
-        ck_assert_ptr_null(l.item);
-    }
-}
-END_TEST
-
 /* ---- The dictionary ---- */
 
 START_TEST(test_dictionary)
@@ -522,9 +270,6 @@ int main(void)
     tcase_add_test(t, test_bad_strings);
     tcase_add_test(t, test_infer);
     tcase_add_test(t, test_cost);
-    tcase_add_test(t, test_select);
-    tcase_add_test(t, test_plan);
-    tcase_add_test(t, test_plan_checks);
     tcase_add_test(t, test_dictionary);
     tcase_add_test(t, test_act);
     suite_add_tcase(s, t);

@@ -11,17 +11,21 @@
 
 static const char usage[] =
     "usage: checkcl [options] FILE.txt|'PROBLEM'...\n"
-    "Runs problems through every variant that applies, with the default tunables and changes of one at a\n"
-    "time, against a double-precision oracle. A line \"! SHAPE PROBLEM\" in a file must fail with that code.\n"
+    "Runs problems through every variant that applies, with the default tunables and changes of "
+    "one at a\n"
+    "time, against a double-precision oracle. A line \"! SHAPE PROBLEM\" in a file must fail with "
+    "that code.\n"
     "  --tap            print the Test Anything Protocol\n"
     "  --device D       as the library's (index, name, cpu, gpu)\n"
     "  --variant V      only this one (OP/VARIANT or VARIANT)\n"
     "  --seed N         of the data and of random problems (default 1)\n"
-    "  --random N       also N random problems of every operation in the files (of all without files)\n"
+    "  --random N       also N random problems of every operation in the files (of all without "
+    "files)\n"
     "  --max-macs N     leave out problems of more multiply-adds\n"
     "  --max-items N    leave out settings that launch more work-items\n"
     "  --settings N     at most N settings of tunables a problem (default 3)\n"
-    "  --exact          one run with whole numbers, buffers without canaries: for a checker that runs the\n"
+    "  --exact          one run with whole numbers, buffers without canaries: for a checker that "
+    "runs the\n"
     "                   kernels\n"
     "  --bench          time the problems instead of checking them\n"
     "  --list           only say what would be run\n";
@@ -43,51 +47,6 @@ struct session {
     int n_seen;
 };
 
-/* ---- Trials ---- */
-
-static void add_result(struct trial *t, bool updated, int index, const struct desc *d)
-{
-    size_t bytes = (size_t)shape_count(&d->shape) * sizeof(double);
-    t->result[t->n_results++] = (struct result){
-        .updated = updated,
-        .index = index,
-        .desc = *d,
-        .want = arena_alloc(&t->arena, bytes),
-        .mag = arena_alloc(&t->arena, bytes),
-        .bound = arena_alloc(&t->arena, bytes),
-        .terms = !updated && t->oracle->terms ? t->oracle->terms(t->p, index) : 1,
-    };
-}
-
-bool trial_init(struct trial *t, const struct problem *p, const struct oracle *oracle,
-                const char *text, uint64_t seed, enum fill_mode mode, struct text *why)
-{
-    double *want[MAX_RESULTS], *mag[MAX_RESULTS];
-    *t = (struct trial){.p = p, .oracle = oracle, .text = text, .mode = mode};
-    /* A problem has the same data wherever it stands. */
-    t->seed = hash64(text, strlen(text), seed);
-    for (int i = 0; i < p->n_in; i++)
-        if (p->in[i].shape.rank >= 0)
-            t->in[i] = arena_alloc(&t->arena, (size_t)shape_count(&p->in[i].shape) * sizeof(double));
-    fill_inputs(t);
-    for (int k = 0; k < p->n_out; k++)
-        add_result(t, false, k, &p->out[k]);
-    for (int i = 0; i < p->n_in; i++)
-        if ((p->op->updates >> i & 1) && p->in[i].shape.rank >= 0)
-            add_result(t, true, i, &p->in[i]);
-    for (int k = 0; k < t->n_results; k++) {
-        want[k] = t->result[k].want;
-        mag[k] = t->result[k].mag;
-    }
-    oracle->run(p, (const double *const *)t->in, want, mag);
-    return set_bounds(t, why);
-}
-
-void trial_free(struct trial *t)
-{
-    arena_free(&t->arena);
-}
-
 static const struct oracle *find_oracle(const struct op *op)
 {
     for (const struct oracle_entry *e = oracle_table; e->op; e++)
@@ -96,71 +55,17 @@ static const struct oracle *find_oracle(const struct op *op)
     return NULL;
 }
 
-/* ---- Settings of tunables ---- */
-
-#define MAX_SETTINGS 64
-
-/* The default and every valid change of one tunable; more than `limit` are thinned out at random, the
- * default kept. */
-static int settings(const struct problem *p, const struct caps *caps, const struct variant *v,
-                    int limit, uint64_t seed, int tv[MAX_SETTINGS][MAX_TUNABLES])
-{
-    struct text force = {0};
-    const struct variant *chosen = NULL;
-    int n = 1;
-    text_add(&force, "%s/%s", p->op->name, v->name);
-    int err = problem_select(p, caps, force.s, &chosen, tv[0]);
-    text_free(&force);
-    if (err || chosen != v)
-        return 0;
-    for (int i = 0; v->tunables && v->tunables[i].name; i++) {
-        for (const int *value = v->tunables[i].values; *value && n < MAX_SETTINGS; value++) {
-            if (*value == tv[0][i])
-                continue;
-            memcpy(tv[n], tv[0], sizeof(tv[0]));
-            tv[n][i] = *value;
-            n += !v->valid || v->valid(p, caps, tv[n]);
-        }
-    }
-    for (; n > MAX(limit, 1); n--)
-        memcpy(tv[1 + random_at(seed, 5, (uint64_t)n) % (uint64_t)(n - 1)], tv[n - 1], sizeof(tv[0]));
-    return n;
-}
-
-static void print_setting(const struct variant *v, const int *tv, struct text *out)
-{
-    for (int i = 0; v->tunables && v->tunables[i].name; i++)
-        text_add(out, "%s%s=%d", i ? " " : "", v->tunables[i].name, tv[i]);
-}
-
-/* Work-items of all launches; 0 when it cannot be planned, which running it will say. */
-static double work_items(const struct problem *p, const struct caps *caps, const struct variant *v,
-                         const int *tv)
-{
-    struct launches l;
-    double sum = 0;
-    if (problem_plan(p, caps, v, tv, &l) != 0)
-        return 0;
-    for (int j = 0; j < l.n; j++) {
-        double n = 1;
-        for (int d = 0; d < l.item[j].dims; d++)
-            n *= (double)l.item[j].global[d];
-        sum += n;
-    }
-    launches_free(&l);
-    return sum;
-}
-
 /* ---- Reporting ---- */
 
-static void report(struct session *s, bool good, const char *skip, const char *name, const char *text)
+static void report(struct session *s, bool good, const char *skip, const char *name,
+                   const char *text)
 {
     s->n++;
     s->failed += !good;
     s->skipped += skip != NULL;
     if (s->opt.tap)
-        printf("%s %d - %s %s%s%s\n", good ? "ok" : "not ok", s->n, name, text, skip ? " # SKIP " : "",
-               skip ? skip : "");
+        printf("%s %d - %s %s%s%s\n", good ? "ok" : "not ok", s->n, name, text,
+               skip ? " # SKIP " : "", skip ? skip : "");
     else if (!skip)
         printf("%s %s %s\n", good ? "ok  " : "FAIL", name, text);
     fflush(stdout);
@@ -169,8 +74,8 @@ static void report(struct session *s, bool good, const char *skip, const char *n
 static void report_failure(const struct session *s, const char *name, const char *text,
                            const struct text *why)
 {
-    printf("# checkcl --seed %llu --variant %s '%s'\n#   %s\n", (unsigned long long)s->opt.seed, name,
-           text, why->s ? why->s : "failed without a word");
+    printf("# checkcl --seed %llu --variant %s '%s'\n#   %s\n", (unsigned long long)s->opt.seed,
+           name, text, why->s ? why->s : "failed without a word");
 }
 
 /* ---- One problem ---- */
@@ -426,7 +331,20 @@ static void run_random(struct session *s)
 
 /* ---- Command line ---- */
 
-enum { TAP = 256, DEVICE, VARIANT, SEED, RANDOM, MAX_MACS, MAX_ITEMS, SETTINGS, EXACT, BENCH, LIST, HELP };
+enum {
+    TAP = 256,
+    DEVICE,
+    VARIANT,
+    SEED,
+    RANDOM,
+    MAX_MACS,
+    MAX_ITEMS,
+    SETTINGS,
+    EXACT,
+    BENCH,
+    LIST,
+    HELP
+};
 
 static const struct option long_options[] = {
     {"tap", no_argument, NULL, TAP},

@@ -20,7 +20,7 @@ enum fill_mode {
  * Inputs of every type come as doubles, in C order; absent ones are NULL. Epilogues are not the oracle's
  * business: checkcl applies them to what it returns.
  *
- * Outputs are the operation's outputs and then the inputs that it updates, in order. For output k, element
+ * Outputs are the operation's outputs and then those inputs given that it updates, in order. For output k, element
  * i, `run` stores the value in out[k][i] and in mag[k][i] the sum of the absolute values of what was added
  * up to it (|value| where nothing was). The device's value y must satisfy
  *     |y - out| <= 2 (2 + sqrt(terms)) 2^-24 mag + ulps 2^-24 |out|     (goal: Higham's bound, statistical form)

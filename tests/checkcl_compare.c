@@ -125,8 +125,8 @@ static const char *result_name(const struct trial *t, const struct result *r)
 }
 
 /* A result that is one value everywhere, or all but nothing, would prove nothing. */
-static bool says_something(const struct trial *t, const struct result *r, const float *got, int64_t n,
-                           struct text *why)
+static bool says_something(const struct trial *t, const struct result *r, const float *got,
+                           int64_t n, struct text *why)
 {
     int64_t zeros = 0, same = 0;
     for (int64_t i = 0; i < n; i++) {

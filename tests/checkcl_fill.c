@@ -1,7 +1,8 @@
 /* The inputs of a trial. */
 #include "checkcl_trial.h"
 
-/* Whole numbers up to this: `terms` products of two stay below 2^23, which leaves room for an epilogue. */
+/* Whole numbers up to this: `terms` products of two stay below 2^23, which leaves room for an
+ * epilogue. */
 static int magnitude(const struct trial *t)
 {
     double terms = 1;
@@ -25,6 +26,9 @@ static void fill_default(const struct trial *t, int i, int m, double *x)
             x[j] = (double)(random_at(t->seed, (uint64_t)i, at) % (uint64_t)(2 * m + 1)) - m;
         else
             x[j] = 2 * random_uniform(t->seed, (uint64_t)i, at) - 1;
+        /* So few, all zero, would make results that say nothing. */
+        if (n <= 4 && x[j] == 0)
+            x[j] = 1;
     }
 }
 

@@ -7,7 +7,8 @@
 
 #define CANARY 4096 /* bytes on both sides of every buffer */
 
-/* Another pattern for every block: a kernel that copies beyond the ends must not copy the right one. */
+/* Another pattern for every block: a kernel that copies beyond the ends must not copy the right
+ * one. */
 static uint8_t canary_byte(int block, size_t i)
 {
     return (uint8_t)random_at(7, (uint64_t)block, i);
@@ -132,7 +133,8 @@ static void store(void *to, enum ocelli_dtype type, int64_t i, double v)
         ((uint8_t *)to)[i] = (uint8_t)v;
 }
 
-/* Everything that is not an input holds the byte `rest`: 0xFF makes NaN and -1, 0x7E large numbers. */
+/* Everything that is not an input holds the byte `rest`: 0xFF makes NaN and -1, 0x7E large numbers.
+ */
 static void prepare(const struct setup *u, const struct trial *t, int rest)
 {
     for (int i = 0; i < u->n_blocks; i++) {

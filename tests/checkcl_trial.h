@@ -29,11 +29,21 @@ struct trial {
     struct arena arena;
 };
 
-/* Fills the inputs and computes the results with their bounds; false with words in `why` when the problem
- * cannot be tested so. trial_free() in any case. */
+/* Fills the inputs and computes the results with their bounds; false with words in `why` when the
+ * problem cannot be tested so. trial_free() in any case. */
 bool trial_init(struct trial *t, const struct problem *p, const struct oracle *oracle,
                 const char *text, uint64_t seed, enum fill_mode mode, struct text *why);
 void trial_free(struct trial *t);
+
+/* The default tunables and every valid change of one; more than `limit` are thinned out at random,
+ * the default kept. How many; 0 when the variant's default is not valid. */
+#define MAX_SETTINGS 64
+int settings(const struct problem *p, const struct caps *caps, const struct variant *v, int limit,
+             uint64_t seed, int tv[MAX_SETTINGS][MAX_TUNABLES]);
+/* Work-items of all launches; 0 when it cannot be planned, which running it will say. */
+double work_items(const struct problem *p, const struct caps *caps, const struct variant *v,
+                  const int *tv);
+void print_setting(const struct variant *v, const int *tv, struct text *out);
 
 /* Inputs (checkcl_fill.c). */
 void fill_inputs(struct trial *t);
@@ -53,11 +63,11 @@ struct subject {
     struct ocelli_device *dev;
     const struct variant *variant;
     const int *tv;
-    struct kept *exact; /* not NULL: every buffer as long as its content, nothing filled in but the inputs,
-                           one run: the checker that runs the kernels sees to the rest */
+    struct kept *exact; /* not NULL: every buffer as long as its content, nothing filled in but the
+                           inputs, one run: the checker that runs the kernels sees to the rest */
 };
-/* Tensors that live to the end: oclgrind 21.10 takes what it knew of a released buffer for another one in its
- * place. */
+/* Tensors that live to the end: oclgrind 21.10 takes what it knew of a released buffer for another
+ * one in its place. */
 struct kept {
     struct ocelli_tensor **tensor;
     int n, cap;

@@ -260,8 +260,10 @@ static bool layer_begin(struct ocelli_graph *g, const char *name, ocelli_value x
     if (s.rank < min_rank) {
         char text[SHAPE_TEXT];
         graph_fail(&g->g, s.rank < 0 ? fail(OCELLI_ERR_INVALID, "%s: no value of this graph", name)
-                                     : fail(OCELLI_ERR_SHAPE, "%s: input %s has less than %d "
-                                            "dimensions", name, shape_text(&s, text), min_rank));
+                                     : fail(OCELLI_ERR_SHAPE,
+                                            "%s: input %s has less than %d "
+                                            "dimensions",
+                                            name, shape_text(&s, text), min_rank));
         return false;
     }
     if (!(g->g.layer = arena_str(&g->g.arena, name)))
@@ -292,13 +294,12 @@ ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name, ocell
     int groups = p && p->groups ? p->groups : 1;
     int kh = p ? p->kernel[0] : 0, kw = p && p->kernel[1] ? p->kernel[1] : kh;
     if (out_channels < 1 || kh < 1 || kw < 1)
-        return layer_end(g, graph_fail(&g->g, fail(OCELLI_ERR_INVALID,
-                                                   "%s: %d filters of %dx%d", name, out_channels,
-                                                   kh, kw)));
+        return layer_end(g, graph_fail(&g->g, fail(OCELLI_ERR_INVALID, "%s: %d filters of %dx%d",
+                                                   name, out_channels, kh, kw)));
     if (groups < 1 || s.dim[1] % groups || out_channels % groups)
-        return layer_end(g, graph_fail(&g->g, fail(OCELLI_ERR_SHAPE,
-                                                   "%s: %lld to %d channels in %d groups", name,
-                                                   (long long)s.dim[1], out_channels, groups)));
+        return layer_end(
+            g, graph_fail(&g->g, fail(OCELLI_ERR_SHAPE, "%s: %lld to %d channels in %d groups",
+                                      name, (long long)s.dim[1], out_channels, groups)));
     struct ocelli_shape ws = OCELLI_SHAPE(out_channels, s.dim[1] / groups, kh, kw);
     ocelli_value w = layer_weight(g, "weight", &ws, NULL);
     ocelli_value b = layer_weight(g, "bias", &OCELLI_SHAPE(out_channels), &zeros);
@@ -311,8 +312,8 @@ ocelli_value ocelli_layer_dense(struct ocelli_graph *g, const char *name, ocelli
     if (!layer_begin(g, name, x, 2))
         return OCELLI_NONE;
     if (out_features < 1)
-        return layer_end(g, graph_fail(&g->g, fail(OCELLI_ERR_INVALID, "%s: %d features", name,
-                                                   out_features)));
+        return layer_end(
+            g, graph_fail(&g->g, fail(OCELLI_ERR_INVALID, "%s: %d features", name, out_features)));
     if (ocelli_value_shape(g, x).rank > 2)
         x = ocelli_flatten(g, x);
     struct ocelli_shape s = ocelli_value_shape(g, x);

@@ -1,6 +1,6 @@
 /* Reverse-mode differentiation: one sweep from the loss to its causes (Griewank and Walther 2008,
- * section 3.2). Every node on the way adds its gradient's nodes; what reaches a value on several ways
- * is summed. */
+ * section 3.2). Every node on the way adds its gradient's nodes; what reaches a value on several
+ * ways is summed. */
 #include <stdlib.h>
 
 #include "graph/walk.h"

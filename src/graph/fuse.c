@@ -1,6 +1,6 @@
 /* Fusion into epilogues. A node whose kernels store through the epilogue takes over the bias, the
- * residual add, the activation and the activation gradient that its result goes through next, in that
- * order, as long as each intermediate result has no other reader. */
+ * residual add, the activation and the activation gradient that its result goes through next, in
+ * that order, as long as each intermediate result has no other reader. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +31,9 @@ static int only_reader(const struct fusion *f, int v)
     return found;
 }
 
-/* May `p` take over node r, which reads p's result v? On success `e` is p's epilogue with r's part in it, and
- * *side the value that is to be read besides (-1: none). Order of the epilogue: bias, residual, act, grad. */
+/* May `p` take over node r, which reads p's result v? On success `e` is p's epilogue with r's part
+ * in it, and *side the value that is to be read besides (-1: none). Order of the epilogue: bias,
+ * residual, act, grad. */
 static bool takes_over(const struct node *p, const struct node *r, int v, struct epilogue *e,
                        int *side)
 {
@@ -64,7 +65,8 @@ static bool takes_over(const struct node *p, const struct node *r, int v, struct
     return false;
 }
 
-/* Is value v made before node i? Nodes that were taken over moved with their taker, whose number counts. */
+/* Is value v made before node i? Nodes that were taken over moved with their taker, whose number
+ * counts. */
 static bool made_before(const struct graph *g, int v, int i)
 {
     return v < 0 || g->value[v].node < i;
@@ -85,8 +87,8 @@ static bool fits_at_p(const struct fusion *f, int p, int r, int side)
     return side < 0 || (made_before(f->g, side, p) && !updated_between(f, p, r, side));
 }
 
-/* The merged node can stand where r stands: nobody in between changes what p reads. (p's result has no
- * reader but r, and p has no second result.) */
+/* The merged node can stand where r stands: nobody in between changes what p reads. (p's result has
+ * no reader but r, and p has no second result.) */
 static bool fits_at_r(const struct fusion *f, int p, int r)
 {
     const struct node *n = &f->g->node[p];
@@ -96,7 +98,8 @@ static bool fits_at_r(const struct fusion *f, int p, int r)
     return true;
 }
 
-/* Lets node *at take over its result's reader, if it may; *at follows the node where it has to move. */
+/* Lets node *at take over its result's reader, if it may; *at follows the node where it has to
+ * move. */
 static bool fuse_next(struct fusion *f, int *at, bool may_move)
 {
     struct graph *g = f->g;
@@ -152,8 +155,9 @@ int graph_fuse(struct graph *g)
     struct fusion f = {g, calloc((size_t)g->n_nodes + 1, sizeof(bool))};
     if (!f.gone)
         return fail_memory();
-    /* First for the nodes that do the work, then for an add or a bias that none of them could take. Each first
-     * without moving any node: of two producers that an add joins, the later one then takes it. */
+    /* First for the nodes that do the work, then for an add or a bias that none of them could take.
+     * Each first without moving any node: of two producers that an add joins, the later one then
+     * takes it. */
     for (int pass = 0; pass < 4; pass++) {
         for (int i = 0; i < g->n_nodes; i++) {
             const struct op *op = g->node[i].op;

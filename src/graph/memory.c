@@ -152,7 +152,8 @@ static size_t most_alive(const struct planner *p)
 
 /* ---- Offsets ---- */
 
-/* Orders in which to place; the best result counts. Ties by what the item is, for one result everywhere. */
+/* Orders in which to place; the best result counts. Ties by what the item is, for one result
+ * everywhere. */
 static int by_identity(const struct item *a, const struct item *b)
 {
     if (a->first != b->first)
@@ -194,8 +195,8 @@ static int by_offset(const void *x, const void *y)
     return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
-/* The tightest gap of the arena for x between the items placed before it that are alive with it; false
- * when it does not fit below the limit. */
+/* The tightest gap of the arena for x between the items placed before it that are alive with it;
+ * false when it does not fit below the limit. */
 static bool place_in(const struct planner *p, struct item *x, int arena, const struct item **busy)
 {
     size_t align = MAX(p->caps->align, (size_t)1), end = 0, best = SIZE_MAX;

@@ -21,7 +21,8 @@ static int check_params(const struct ocelli_optimizer_params *p)
 static int add_step(struct graph *g, int w, int grad, int lr,
                     const struct ocelli_optimizer_params *p)
 {
-    struct sgd_attr attr = {.momentum = p->momentum, .weight_decay = p->weight_decay,
+    struct sgd_attr attr = {.momentum = p->momentum,
+                            .weight_decay = p->weight_decay,
                             .nesterov = p->kind == OCELLI_NESTEROV};
     int v = OCELLI_NONE;
     if (p->momentum > 0) {

@@ -9,8 +9,8 @@
 /* Drops nodes whose results nobody needs: what outputs and updated inputs do not depend on. */
 int graph_prune(struct graph *g);
 
-/* Moves bias, residual add, activation and activation gradient into the epilogue of the node that makes
- * their input, where that input has no other reader. */
+/* Moves bias, residual add, activation and activation gradient into the epilogue of the node that
+ * makes their input, where that input has no other reader. */
 int graph_fuse(struct graph *g);
 
 /* What was chosen for a node. */
@@ -26,9 +26,9 @@ void choices_free(struct choice **c, int n);
 
 /* Where a value or scratch buffer lies. */
 enum place_kind {
-    PLACE_NONE,   /* never stored */
-    PLACE_ARENA,  /* at `offset` of arena `arena` */
-    PLACE_OWN,    /* memory of its own: inputs, outputs, weights, states, constants */
+    PLACE_NONE,  /* never stored */
+    PLACE_ARENA, /* at `offset` of arena `arena` */
+    PLACE_OWN,   /* memory of its own: inputs, outputs, weights, states, constants */
 };
 struct place {
     enum place_kind kind;
@@ -37,12 +37,12 @@ struct place {
     size_t offset, bytes;
 };
 struct memory_plan {
-    struct place *value;     /* n_values */
-    struct place **scratch;  /* per node, per scratch buffer of its choice */
-    size_t *arena_bytes;     /* each at most caps->max_alloc */
+    struct place *value;    /* n_values */
+    struct place **scratch; /* per node, per scratch buffer of its choice */
+    size_t *arena_bytes;    /* each at most caps->max_alloc */
     int n_arenas, n_nodes;
-    size_t live;             /* the most bytes needed at one step: the lower bound */
-    size_t scratch_peak;     /* the most workspace at one step */
+    size_t live;         /* the most bytes needed at one step: the lower bound */
+    size_t scratch_peak; /* the most workspace at one step */
 };
 /* Gives every intermediate value and scratch buffer a place, so that what is alive at the same time
  * does not overlap. reuse false: no two share bytes. */

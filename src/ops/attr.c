@@ -35,8 +35,8 @@ static int default_ints(const struct op *op, const struct attr *a, int *v)
         if (v[i] == 0)
             v[i] = (int)a->def;
         if (!in_range(a, v[i]))
-            return fail(OCELLI_ERR_INVALID, "%s: %s is %d, not from %g to %g", op->name, a->name, v[i],
-                        a->min, a->max);
+            return fail(OCELLI_ERR_INVALID, "%s: %s is %d, not from %g to %g", op->name, a->name,
+                        v[i], a->min, a->max);
     }
     return 0;
 }
@@ -65,8 +65,8 @@ static int default_enum(const struct op *op, const struct attr *a, int *v)
     if (*v == 0)
         *v = (int)a->def;
     if (*v < first || *v >= first + word_count(a))
-        return fail(OCELLI_ERR_INVALID, "%s: %s is %d, which is none of its kinds", op->name, a->name,
-                    *v);
+        return fail(OCELLI_ERR_INVALID, "%s: %s is %d, which is none of its kinds", op->name,
+                    a->name, *v);
     return 0;
 }
 
@@ -75,8 +75,8 @@ static int check_shape(const struct op *op, const struct attr *a, const struct o
 {
     int open = 0;
     if (s->rank < 0 || s->rank > OCELLI_MAX_RANK)
-        return fail(OCELLI_ERR_INVALID, "%s: %s has rank %d, not 0 to %d", op->name, a->name, s->rank,
-                    OCELLI_MAX_RANK);
+        return fail(OCELLI_ERR_INVALID, "%s: %s has rank %d, not 0 to %d", op->name, a->name,
+                    s->rank, OCELLI_MAX_RANK);
     for (int i = 0; i < s->rank; i++) {
         open += s->dim[i] == -1;
         if (s->dim[i] < 1 && s->dim[i] != -1)

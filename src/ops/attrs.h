@@ -30,7 +30,8 @@ struct sgd_attr {
     bool nesterov;
 };
 
-/* The forward convolution, and height and width of the x that it was given: several extents lead to one y. */
+/* The forward convolution, and height and width of the x that it was given: several extents lead to
+ * one y. */
 struct conv2d_bwd_data_attr {
     struct ocelli_conv2d_params conv;
     int size[2];

@@ -9,7 +9,8 @@ static int bias_bwd_infer(struct problem *p)
     if (err)
         return err;
     if (s->rank < 2)
-        return fail(OCELLI_ERR_SHAPE, "bias_bwd: dy is %s, which has no channels", shape_text(s, a));
+        return fail(OCELLI_ERR_SHAPE, "bias_bwd: dy is %s, which has no channels",
+                    shape_text(s, a));
     p->out[0] = (struct desc){OCELLI_F32, {1, {s->dim[1]}}};
     return 0;
 }
@@ -21,9 +22,9 @@ static struct cost bias_bwd_cost(const struct problem *p)
 
 /* ---- ref, which scale_bwd shares ---- */
 
-/* CHUNK: how many elements one work-item or work-group adds up. A channel's N x S elements are cut into
- * chunks, whose sums a second launch adds in order. Chunks depend on the problem alone, so that the result
- * does not depend on the number of cores. */
+/* CHUNK: how many elements one work-item or work-group adds up. A channel's N x S elements are cut
+ * into chunks, whose sums a second launch adds in order. Chunks depend on the problem alone, so
+ * that the result does not depend on the number of cores. */
 enum { TV_ROW_GROUP, TV_CHUNK };
 const struct tunable channel_sum_tunables[] = {
     {"ROW_GROUP", (const int[]){1, 64, 256, 0}},
@@ -108,8 +109,11 @@ static int bias_bwd_ref_plan(const struct problem *p, const struct caps *caps, c
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = channel_sum_tunables, .defaults = channel_sum_defaults,
-     .valid = element_valid, .plan = bias_bwd_ref_plan},
+    {.name = "ref",
+     .tunables = channel_sum_tunables,
+     .defaults = channel_sum_defaults,
+     .valid = element_valid,
+     .plan = bias_bwd_ref_plan},
     {0},
 };
 

@@ -63,7 +63,7 @@ static double local_floats(const struct pass *p, const int *tv)
     double lines = MIN(p->taps[0], p->per) * slots;
     double width = (cols - 1) * p->stride[1] + (double)(p->taps[1] - 1) * p->step[1] + 1;
     return MIN(tv[T_ICB], p->in_c) * p->taps[1] * lines * cols + lines * width +
-           (tv[T_NV] + 4) * tv[T_VW];
+           (tv[T_NV] * (tv[T_OCT] + 1) + 4) * tv[T_VW];
 }
 
 bool conv2d_direct_valid(const struct conv2d *c, bool data, const struct caps *caps, const int *tv)
@@ -172,7 +172,7 @@ void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps
 
     tv[T_VW] = caps->vector_width;
     tv[T_NV] = at_most(T_NV, 7);
-    tv[T_OCT] = 1;
+    tv[T_OCT] = 4; /* tiles are at most so large: choose_tile() needs to know the rows first */
     tv[T_ICB] = at_least(T_ICB, (int)MIN((int64_t)p.in_c, (min_depth + taps - 1) / taps));
     tv[T_COLS] = at_least(T_COLS, p.n[1]);
     tv[T_ROWS] = 1;

@@ -2,8 +2,8 @@
 
 const struct epilogue no_epilogue = {.bias = -1, .residual = -1, .grad_y = -1};
 
-/* PREFIX=act_tanh, PREFIX_ALPHA, PREFIX_BETA. Whole function names: PoCL makes words such as tanh macros,
- * so that a kernel could not paste one together. */
+/* PREFIX=act_tanh, PREFIX_ALPHA, PREFIX_BETA. Whole function names: PoCL makes words such as tanh
+ * macros, so that a kernel could not paste one together. */
 static void define_function(struct launch *k, const char *prefix, const char *what,
                             const struct act *act)
 {

@@ -33,8 +33,8 @@ int graph_value(struct graph *g, enum value_kind kind, const char *name, const s
     if (err)
         return graph_fail(g, fail_in(err, "%s", name ? name : "value"));
     if (ocelli_dtype_size(desc->dtype) == 0)
-        return graph_fail(g, fail(OCELLI_ERR_INVALID, "%s: %d is not a type",
-                                  name ? name : "value", (int)desc->dtype));
+        return graph_fail(g, fail(OCELLI_ERR_INVALID, "%s: %d is not a type", name ? name : "value",
+                                  (int)desc->dtype));
     if (grow(&g->value, &g->cap_values, g->n_values + 1, sizeof(*g->value)) != 0)
         return graph_fail(g, OCELLI_ERR_MEMORY);
     struct value *v = &g->value[g->n_values];
@@ -55,8 +55,8 @@ int graph_const(struct graph *g, const char *name, const struct desc *desc, cons
 
 void node_problem(const struct graph *g, const struct node *n, struct problem *p)
 {
-    *p = (struct problem){.op = n->op, .attr = n->attr, .n_in = n->n_in, .n_out = n->n_out,
-                          .epi = n->epi};
+    *p = (struct problem){
+        .op = n->op, .attr = n->attr, .n_in = n->n_in, .n_out = n->n_out, .epi = n->epi};
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == OCELLI_NONE)
             p->in[i].shape.rank = -1;

@@ -1,5 +1,5 @@
-/* The graph's data: values, and nodes in an order in which they can run. Plain arrays; the passes over
- * them are in src/graph/. */
+/* The graph's data: values, and nodes in an order in which they can run. Plain arrays; the passes
+ * over them are in src/graph/. */
 #ifndef OPS_GRAPH_H
 #define OPS_GRAPH_H
 
@@ -13,8 +13,8 @@ struct value {
     const char *name; /* NULL: none */
     enum value_kind kind;
     struct desc desc;
-    int node;         /* that makes it, -1 for inputs, weights, states and constants */
-    const char *output; /* the name it can be read by after a run, NULL: none */
+    int node;                /* that makes it, -1 for inputs, weights, states and constants */
+    const char *output;      /* the name it can be read by after a run, NULL: none */
     struct ocelli_init init; /* WEIGHT, STATE */
     const void *data;        /* CONST */
 };
@@ -37,7 +37,7 @@ struct graph {
     struct node *node;
     int n_nodes, cap_nodes;
     int status;
-    const char *why; /* the words of the failure that set it */
+    const char *why;            /* the words of the failure that set it */
     enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
     const char *layer;          /* name given to nodes added now */
 };
@@ -47,8 +47,9 @@ struct ocelli_graph {
     struct graph g;
 };
 
-/* Appends a node: fills attribute defaults, infers, makes its output values. `in` holds op_inputs(op)
- * values. Returns output 0 (further ones follow it in number), or OCELLI_NONE with the status set. */
+/* Appends a node: fills attribute defaults, infers, makes its output values. `in` holds
+ * op_inputs(op) values. Returns output 0 (further ones follow it in number), or OCELLI_NONE with
+ * the status set. */
 int graph_add(struct graph *g, const struct op *op, const void *attr, const int *in);
 /* Appends a value. name may be NULL; a name in use fails. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);

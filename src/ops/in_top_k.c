@@ -2,8 +2,13 @@
 #include "ops/shared.h"
 
 static const struct attr attrs[] = {
-    {.name = "k", .type = ATTR_INT, .offset = offsetof(struct ocelli_in_top_k_params, k), .count = 1,
-     .def = 1, .min = 1, .max = 1e9},
+    {.name = "k",
+     .type = ATTR_INT,
+     .offset = offsetof(struct ocelli_in_top_k_params, k),
+     .count = 1,
+     .def = 1,
+     .min = 1,
+     .max = 1e9},
     ATTR_END,
 };
 
@@ -32,7 +37,10 @@ static int in_top_k_ref_plan(const struct problem *p, const struct caps *caps, c
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = in_top_k_ref_plan},
     {0},
 };

@@ -323,7 +323,8 @@ int problem_parse(const char *s, struct problem *p, void *attr)
         goto out;
     }
     if (p->op->attr_size > PROBLEM_ATTR_BYTES) {
-        err = fail(OCELLI_ERR_INVALID, "%s: attributes of %zu bytes", p->op->name, p->op->attr_size);
+        err =
+            fail(OCELLI_ERR_INVALID, "%s: attributes of %zu bytes", p->op->name, p->op->attr_size);
         goto out;
     }
     memset(attr, 0, p->op->attr_size);

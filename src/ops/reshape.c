@@ -3,7 +3,10 @@
 #include "ops/graph.h"
 
 static const struct attr attrs[] = {
-    {.name = "shape", .type = ATTR_SHAPE, .offset = offsetof(struct reshape_attr, shape), .count = 1},
+    {.name = "shape",
+     .type = ATTR_SHAPE,
+     .offset = offsetof(struct reshape_attr, shape),
+     .count = 1},
     ATTR_END,
 };
 

@@ -1,4 +1,5 @@
-/* ds[c] = the sum of dy * x over everything but dimension 1. Its kernel is bias_bwd_ref with PRODUCT. */
+/* ds[c] = the sum of dy * x over everything but dimension 1. Its kernel is bias_bwd_ref with
+ * PRODUCT. */
 #include "ops/shared.h"
 
 static int scale_bwd_infer(struct problem *p)
@@ -9,7 +10,8 @@ static int scale_bwd_infer(struct problem *p)
     TRY(check_floats(p));
     TRY(check_same(p, 0, 1));
     if (s->rank < 2)
-        return fail(OCELLI_ERR_SHAPE, "scale_bwd: dy is %s, which has no channels", shape_text(s, a));
+        return fail(OCELLI_ERR_SHAPE, "scale_bwd: dy is %s, which has no channels",
+                    shape_text(s, a));
     p->out[0] = (struct desc){OCELLI_F32, {1, {s->dim[1]}}};
 out:
     return err;
@@ -27,8 +29,11 @@ static int scale_bwd_ref_plan(const struct problem *p, const struct caps *caps, 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = channel_sum_tunables, .defaults = channel_sum_defaults,
-     .valid = element_valid, .plan = scale_bwd_ref_plan},
+    {.name = "ref",
+     .tunables = channel_sum_tunables,
+     .defaults = channel_sum_defaults,
+     .valid = element_valid,
+     .plan = scale_bwd_ref_plan},
     {0},
 };
 

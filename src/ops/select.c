@@ -115,7 +115,8 @@ int problem_select(const struct problem *p, const struct caps *caps, const char 
     }
     struct text t = {0};
     problem_print(p, &t);
-    err = fail(OCELLI_ERR_UNSUPPORTED, "%s: no variant computes this here", t.s ? t.s : p->op->name);
+    err =
+        fail(OCELLI_ERR_UNSUPPORTED, "%s: no variant computes this here", t.s ? t.s : p->op->name);
     text_free(&t);
     return err;
 }
@@ -127,7 +128,8 @@ static int misfit(const struct launch *k, const char *what)
     return fail(OCELLI_ERR_INVALID, "%s: %s", k->kernel ? k->kernel : "a launch", what);
 }
 
-static int check_arg(const struct problem *p, const struct launches *l, const struct launch *k, int i)
+static int check_arg(const struct problem *p, const struct launches *l, const struct launch *k,
+                     int i)
 {
     const struct launch_arg *a = &k->arg[i];
     if (!a->name || !a->name[0])
@@ -215,13 +217,14 @@ static int check_sizes(const struct problem *p)
     for (int i = 0; i < p->n_in + p->n_out; i++) {
         const struct desc *d = i < p->n_in ? &p->in[i] : &p->out[i - p->n_in];
         if (d->shape.rank >= 0 && shape_count(&d->shape) > INT_MAX)
-            return fail(OCELLI_ERR_UNSUPPORTED, "%s: a tensor of more than %d elements", p->op->name,
-                        INT_MAX);
+            return fail(OCELLI_ERR_UNSUPPORTED, "%s: a tensor of more than %d elements",
+                        p->op->name, INT_MAX);
     }
     return 0;
 }
 
-static int check_launches(const struct problem *p, const struct caps *caps, const struct launches *l)
+static int check_launches(const struct problem *p, const struct caps *caps,
+                          const struct launches *l)
 {
     int err = 0;
     if (l->n < 1)

@@ -1,14 +1,25 @@
-/* A step of stochastic gradient descent; struct sgd_attr has the formula, which is PyTorch's (its first
- * step, where the momentum buffer becomes the gradient, is this one from zeros). */
+/* A step of stochastic gradient descent; struct sgd_attr has the formula, which is PyTorch's (its
+ * first step, where the momentum buffer becomes the gradient, is this one from zeros). */
 #include "ops/attrs.h"
 #include "ops/shared.h"
 
 static const struct attr attrs[] = {
-    {.name = "momentum", .type = ATTR_FLOAT, .offset = offsetof(struct sgd_attr, momentum), .count = 1,
-     .min = 0, .max = 1e6},
-    {.name = "weight_decay", .type = ATTR_FLOAT, .offset = offsetof(struct sgd_attr, weight_decay),
-     .count = 1, .min = 0, .max = 1e6},
-    {.name = "nesterov", .type = ATTR_BOOL, .offset = offsetof(struct sgd_attr, nesterov), .count = 1},
+    {.name = "momentum",
+     .type = ATTR_FLOAT,
+     .offset = offsetof(struct sgd_attr, momentum),
+     .count = 1,
+     .min = 0,
+     .max = 1e6},
+    {.name = "weight_decay",
+     .type = ATTR_FLOAT,
+     .offset = offsetof(struct sgd_attr, weight_decay),
+     .count = 1,
+     .min = 0,
+     .max = 1e6},
+    {.name = "nesterov",
+     .type = ATTR_BOOL,
+     .offset = offsetof(struct sgd_attr, nesterov),
+     .count = 1},
     ATTR_END,
 };
 
@@ -29,7 +40,8 @@ static int sgd_infer(struct problem *p)
     if (a->nesterov && a->momentum == 0)
         return fail(OCELLI_ERR_INVALID, "sgd: nesterov without momentum");
     if (has_v != (a->momentum != 0))
-        return fail(OCELLI_ERR_INVALID, has_v ? "sgd: v without momentum" : "sgd: momentum without v");
+        return fail(OCELLI_ERR_INVALID,
+                    has_v ? "sgd: v without momentum" : "sgd: momentum without v");
     if (has_v)
         TRY(check_same(p, IN_W, IN_V));
 out:

@@ -36,12 +36,12 @@ int check_channels(const struct problem *p, int i, int x)
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     const struct ocelli_shape *s = &p->in[i].shape, *sx = &p->in[x].shape;
     if (sx->rank < 2)
-        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, which has no channels", p->op->name, p->op->in[x],
-                    shape_text(sx, a));
+        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, which has no channels", p->op->name,
+                    p->op->in[x], shape_text(sx, a));
     if (s->rank != 1 || s->dim[0] != sx->dim[1])
-        return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not one value for each of the %lld channels of %s",
-                    p->op->name, p->op->in[i], shape_text(s, a), (long long)sx->dim[1],
-                    shape_text(sx, b));
+        return fail(OCELLI_ERR_SHAPE,
+                    "%s: %s is %s, not one value for each of the %lld channels of %s", p->op->name,
+                    p->op->in[i], shape_text(s, a), (long long)sx->dim[1], shape_text(sx, b));
     return 0;
 }
 
@@ -87,8 +87,8 @@ struct channels channels_of(const struct desc *d)
     return e;
 }
 
-/* i / d for 0 <= i < 2^31 as a multiplication: floor(i m / 2^(31 + l)), m = floor(2^(31 + l) / d) + 1, l the
- * number of bits of d - 1 (Granlund and Montgomery 1994, theorem 4.2). */
+/* i / d for 0 <= i < 2^31 as a multiplication: floor(i m / 2^(31 + l)), m = floor(2^(31 + l) / d) +
+ * 1, l the number of bits of d - 1 (Granlund and Montgomery 1994, theorem 4.2). */
 static void divisor(int d, int *mul, int *shift)
 {
     int l = 0;
@@ -143,11 +143,21 @@ void launch_rows(struct launch *k, const struct caps *caps, int group, size_t ro
 /* ---- Attributes ---- */
 
 const struct attr unary_attrs[] = {
-    {.name = "kind", .type = ATTR_ENUM, .offset = offsetof(struct ocelli_unary_params, kind),
-     .count = 1, .words = act_words, .min = 1},
-    {.name = "alpha", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, alpha),
-     .count = 1, .def = 1},
-    {.name = "beta", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, beta),
-     .count = 1, .def = 1},
+    {.name = "kind",
+     .type = ATTR_ENUM,
+     .offset = offsetof(struct ocelli_unary_params, kind),
+     .count = 1,
+     .words = act_words,
+     .min = 1},
+    {.name = "alpha",
+     .type = ATTR_FLOAT,
+     .offset = offsetof(struct ocelli_unary_params, alpha),
+     .count = 1,
+     .def = 1},
+    {.name = "beta",
+     .type = ATTR_FLOAT,
+     .offset = offsetof(struct ocelli_unary_params, beta),
+     .count = 1,
+     .def = 1},
     ATTR_END,
 };

@@ -26,7 +26,8 @@ struct channels {
     int n, c, s;
 };
 struct channels channels_of(const struct desc *d);
-/* The prelude's CHANNEL_PARAMS for output 0, and a grid of one work-item an element, `group` a group. */
+/* The prelude's CHANNEL_PARAMS for output 0, and a grid of one work-item an element, `group` a
+ * group. */
 void launch_channels(struct launch *k, const struct problem *p, int group);
 
 /* ---- One row of the innermost dimension a work-item (CPU) or a work-group (GPU) ---- */
@@ -41,7 +42,8 @@ void launch_rows(struct launch *k, const struct caps *caps, int group, size_t ro
 
 extern const struct tunable channel_sum_tunables[];
 void channel_sum_defaults(const struct problem *p, const struct caps *caps, int *tv);
-/* out 0 [c] = sum of input 0 over everything but dimension 1, of its product with input 1 where `product`. */
+/* out 0 [c] = sum of input 0 over everything but dimension 1, of its product with input 1 where
+ * `product`. */
 int channel_sum_plan(const struct problem *p, const struct caps *caps, const int *tv, bool product,
                      struct launches *l);
 

@@ -37,7 +37,10 @@ static int softmax_ref_plan(const struct problem *p, const struct caps *caps, co
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = softmax_ref_plan},
     {0},
 };

@@ -31,7 +31,10 @@ static int softmax_bwd_ref_plan(const struct problem *p, const struct caps *caps
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = softmax_bwd_ref_plan},
     {0},
 };

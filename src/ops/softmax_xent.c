@@ -1,5 +1,5 @@
-/* loss_n = log(sum_c exp(x_nc)) - x_n,label: the cross-entropy of softmax(x), in one so that nothing
- * overflows. A label out of range gives NaN. */
+/* loss_n = log(sum_c exp(x_nc)) - x_n,label: the cross-entropy of softmax(x), in one so that
+ * nothing overflows. A label out of range gives NaN. */
 #include "ops/attrs.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
@@ -38,7 +38,10 @@ static int softmax_xent_ref_plan(const struct problem *p, const struct caps *cap
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = softmax_xent_ref_plan},
     {0},
 };

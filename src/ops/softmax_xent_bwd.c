@@ -1,4 +1,5 @@
-/* dx_nc = dloss_n (softmax(x_n)_c - [c = label_n]), the probabilities computed again instead of kept. */
+/* dx_nc = dloss_n (softmax(x_n)_c - [c = label_n]), the probabilities computed again instead of
+ * kept. */
 #include "ops/shared.h"
 
 static int softmax_xent_bwd_infer(struct problem *p)
@@ -20,8 +21,8 @@ static struct cost softmax_xent_bwd_cost(const struct problem *p)
     return (struct cost){.flops = 6 * (double)shape_count(&p->in[0].shape)};
 }
 
-static int softmax_xent_bwd_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                                     struct launches *l)
+static int softmax_xent_bwd_ref_plan(const struct problem *p, const struct caps *caps,
+                                     const int *tv, struct launches *l)
 {
     const int64_t *dim = p->in[0].shape.dim;
     struct launch *k = launch_add(l, "softmax_xent_bwd_ref", "softmax_xent_bwd_ref");
@@ -35,7 +36,10 @@ static int softmax_xent_bwd_ref_plan(const struct problem *p, const struct caps 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = row_tunables, .defaults = row_defaults, .valid = row_valid,
+    {.name = "ref",
+     .tunables = row_tunables,
+     .defaults = row_defaults,
+     .valid = row_valid,
      .plan = softmax_xent_bwd_ref_plan},
     {0},
 };

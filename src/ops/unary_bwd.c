@@ -28,7 +28,10 @@ static int unary_bwd_ref_plan(const struct problem *p, const struct caps *caps, 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = unary_bwd_ref_plan},
+    {.name = "ref",
+     .tunables = element_tunables,
+     .valid = element_valid,
+     .plan = unary_bwd_ref_plan},
     {0},
 };
 

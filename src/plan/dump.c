@@ -65,8 +65,8 @@ static void add_problem(struct text *t, const struct problem *p, const struct ch
         text_add(t, "%s%s=%d", i ? " " : "  ", tn[i].name, c->tv[i]);
 }
 
-/* The launch that does the operation's work, which the cost is booked on: its kernel is called as the variant
- * is, the others' names have a word more (packing, a final sum). */
+/* The launch that does the operation's work, which the cost is booked on: its kernel is called as
+ * the variant is, the others' names have a word more (packing, a final sum). */
 static int main_launch(const struct choice *c, const struct op *op)
 {
     size_t n = strlen(op->name);

@@ -15,8 +15,7 @@ static void fans(const struct value *v, double *in, double *out)
     if (s->rank > 1)
         inputs = (double)s->dim[1];
     *in = v->init.fan_in ? (double)v->init.fan_in : inputs * area;
-    *out = v->init.fan_out ? (double)v->init.fan_out
-                           : (s->rank > 0 ? (double)s->dim[0] : 1) * area;
+    *out = v->init.fan_out ? (double)v->init.fan_out : (s->rank > 0 ? (double)s->dim[0] : 1) * area;
 }
 
 /* U(-a, a) or N(0, a^2), by kind. */

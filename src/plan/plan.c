@@ -1,4 +1,5 @@
-/* Plans: clone -> prune -> fuse -> select -> memory plan -> (a real device:) allocate, upload, record. */
+/* Plans: clone -> prune -> fuse -> select -> memory plan -> (a real device:) allocate, upload,
+ * record. */
 #include <ocelli/plan.h>
 
 #include <stdlib.h>
@@ -68,8 +69,8 @@ static int find_io(struct ocelli_plan *p)
         const struct value *x = &g->value[v];
         int root = p->mem->value[v].root;
         if (x->kind == VALUE_INPUT)
-            p->io[p->n_io++] = (struct io){.name = x->name, .value = v, .root = root,
-                                           .input = true};
+            p->io[p->n_io++] =
+                (struct io){.name = x->name, .value = v, .root = root, .input = true};
         if (x->output)
             p->io[p->n_io++] = (struct io){.name = x->output, .value = v, .root = root};
     }
@@ -200,8 +201,7 @@ static int record_node(struct ocelli_plan *p, int i, int *step)
         const struct ocelli_step *s = &p->steps.item[*step];
         struct text label = {0};
         text_add(&label, "%02d %s %s/%s", *step, s->layer, s->op, s->variant);
-        err = cmdlist_add(p->list, &l->item[k], in, out, scratch,
-                          label.failed ? s->op : label.s);
+        err = cmdlist_add(p->list, &l->item[k], in, out, scratch, label.failed ? s->op : label.s);
         text_free(&label);
         TRY(err);
     }

@@ -11,8 +11,8 @@ struct steps {
     int n;
     struct arena arena; /* the strings */
 };
-/* One step for each launch, in the order in which they are added to the command list. Strings of the graph are
- * borrowed. */
+/* One step for each launch, in the order in which they are added to the command list. Strings of
+ * the graph are borrowed. */
 int steps_create(struct steps *s, const struct graph *g, const struct choice *choices,
                  const struct memory_plan *m);
 void steps_free(struct steps *s);

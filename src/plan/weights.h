@@ -11,7 +11,7 @@ struct ocelli_weights {
     struct weight {
         const char *name;
         struct ocelli_tensor *tensor;
-    } *item;
+    } * item;
     int n, cap;
     struct arena arena; /* names */
 };
@@ -19,7 +19,8 @@ struct ocelli_weights {
 int weights_create(struct ocelli_weights **out, struct ocelli_device *dev, const struct graph *g,
                    uint64_t seed);
 
-/* The first values of weight or state v. Depends on the seed, the name and the shape only (init.c). */
+/* The first values of weight or state v. Depends on the seed, the name and the shape only (init.c).
+ */
 void initial_values(const struct value *v, uint64_t seed, float *out);
 
 #endif

@@ -21,7 +21,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
     }
 }
 
-/* Every other row's label gets a large logit, so that both answers occur; whole numbers give ties. */
+/* Every other row's label gets a large logit, so that both answers occur; whole numbers give ties.
+ */
 static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
 {
     int64_t rows = p->in[0].shape.dim[0], c = p->in[0].shape.dim[1];

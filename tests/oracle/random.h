@@ -6,7 +6,8 @@
 
 #include "checkcl.h"
 
-/* A shape "3x17x5x5" of rank lo..hi with at most `budget` elements; *c becomes the second extent. */
+/* A shape "3x17x5x5" of rank lo..hi with at most `budget` elements; *c becomes the second extent.
+ */
 static inline void random_shape(uint64_t seed, int lo, int hi, double budget, char buf[SHAPE_TEXT],
                                 int *c)
 {
@@ -29,8 +30,8 @@ static inline void random_shape(uint64_t seed, int lo, int hi, double budget, ch
 /* Some epilogue for an output of c channels, or none. */
 static inline void random_epilogue(uint64_t seed, int c, struct text *out)
 {
-    static const char *const acts[] = {"", "", " act=relu", " act=sigmoid", " act=tanh",
-                                       " act=tanh,1.7159,0.666666687"};
+    static const char *const acts[] = {
+        "", "", " act=relu", " act=sigmoid", " act=tanh", " act=tanh,1.7159,0.666666687"};
     static const char *const grads[] = {"", "", "", " grad=relu", " grad=sigmoid", " grad=tanh"};
     if (pick(seed, 110, 0, 1))
         text_add(out, " bias=%d", c);

@@ -5,8 +5,8 @@
 
 enum { W, G, LR, V };
 
-/* PyTorch's SGD: d = g + decay w; v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). The results
- * are w and then, with momentum, v. */
+/* PyTorch's SGD: d = g + decay w; v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). The
+ * results are w and then, with momentum, v. */
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
@@ -50,4 +50,5 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
         text_add(out, " weight_decay=0.0005");
 }
 
-const struct oracle oracle_sgd = {.run = run, .inexact = true, .fill = fill, .random = random_problem};
+const struct oracle oracle_sgd = {
+    .run = run, .inexact = true, .fill = fill, .random = random_problem};

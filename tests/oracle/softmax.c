@@ -43,5 +43,9 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     text_add(out, "softmax x=%s", x);
 }
 
-const struct oracle oracle_softmax = {
-    .run = run, .terms = terms, .ulps = 32, .inexact = true, .fill = fill, .random = random_problem};
+const struct oracle oracle_softmax = {.run = run,
+                                      .terms = terms,
+                                      .ulps = 32,
+                                      .inexact = true,
+                                      .fill = fill,
+                                      .random = random_problem};

@@ -26,7 +26,8 @@ static double terms(const struct problem *p, int k)
     return (double)p->in[0].shape.dim[1] + 1;
 }
 
-/* Whole numbers of three factors: small, so that the sums are exact. Else y is a row of probabilities. */
+/* Whole numbers of three factors: small, so that the sums are exact. Else y is a row of
+ * probabilities. */
 static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
 {
     int64_t c = p->in[i].shape.dim[1];

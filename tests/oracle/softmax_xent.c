@@ -47,5 +47,9 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     text_add(out, "softmax_xent x=%dx%d labels=%d:i32", n, c, n);
 }
 
-const struct oracle oracle_softmax_xent = {
-    .run = run, .terms = terms, .ulps = 16, .inexact = true, .fill = fill, .random = random_problem};
+const struct oracle oracle_softmax_xent = {.run = run,
+                                           .terms = terms,
+                                           .ulps = 16,
+                                           .inexact = true,
+                                           .fill = fill,
+                                           .random = random_problem};

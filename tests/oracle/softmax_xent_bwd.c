@@ -3,8 +3,8 @@
 #include "oracle/labels.h"
 #include "oracle/random.h"
 
-/* A probability may be off by some units in the last place; where it is near 1 the difference shows them
- * magnified, hence 8 times the summands in mag. */
+/* A probability may be off by some units in the last place; where it is near 1 the difference shows
+ * them magnified, hence 8 times the summands in mag. */
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {

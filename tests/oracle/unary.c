@@ -2,7 +2,8 @@
 
 #include "oracle/random.h"
 
-/* relu is exact. The others may be off by 16 units of 2^-24: with one term the bound is 6 times mag. */
+/* relu is exact. The others may be off by 16 units of 2^-24: with one term the bound is 6 times
+ * mag. */
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {

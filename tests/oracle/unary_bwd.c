@@ -28,9 +28,9 @@ static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t s
         return false;
     for (int64_t j = 0; j < shape_count(&p->in[i].shape); j++) {
         double u = random_uniform(seed, 1, (uint64_t)j);
-        x[j] = a->kind == OCELLI_RELU ? fmax(0, 2 * u - 1)
-             : a->kind == OCELLI_SIGMOID ? u
-                                         : (double)a->alpha * (2 * u - 1);
+        x[j] = a->kind == OCELLI_RELU      ? fmax(0, 2 * u - 1)
+               : a->kind == OCELLI_SIGMOID ? u
+                                           : (double)a->alpha * (2 * u - 1);
     }
     return true;
 }

@@ -77,16 +77,20 @@ struct session {
 
 static int on_progress(void *user, const struct ocelli_train_progress *p)
 {
-    char left[TIME_TEXT];
-    double fraction = p->steps > 0 ? (double)p->step / (double)p->steps : 0;
+    char left[TIME_TEXT], rate[64] = "";
+    double part = p->steps > 0 ? (double)p->step / (double)p->steps : 0;
+    double whole = (p->epoch - 1 + (p->testing ? 1 : part)) / (p->epochs > 0 ? p->epochs : 1);
 
     (void)user;
+    /* There is none to tell before the second step. */
+    if (p->images_per_second > 0)
+        snprintf(rate, sizeof(rate), "  %.0f images/s  %s left", p->images_per_second,
+                 time_text(p->seconds_left, left));
     if (p->testing)
-        progress_show(fraction, "epoch %d/%d  testing", p->epoch, p->epochs);
+        progress_show(whole, "epoch %d/%d  testing%s", p->epoch, p->epochs, rate);
     else
-        progress_show(fraction, "epoch %d/%d  loss %.4f  accuracy %.1f%%  %.0f images/s  %s left",
-                      p->epoch, p->epochs, p->loss, 100 * p->accuracy, p->images_per_second,
-                      time_text(p->seconds_left, left));
+        progress_show(whole, "epoch %d/%d  loss %.4f  accuracy %.1f%%%s", p->epoch, p->epochs,
+                      p->loss, 100 * p->accuracy, rate);
     return interrupted();
 }
 

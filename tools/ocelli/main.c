@@ -28,13 +28,15 @@ static void overview(void)
         "'ocelli --version' prints the version.\n");
 }
 
-/* PoCL leaves its worker threads where the system puts them, which is often all on one core;
- * pinned, the same kernels run up to twice as fast. It reads the variable at the first OpenCL call.
- */
+/* PoCL reads these at the first OpenCL call. It leaves its worker threads where the system puts them,
+ * which is often all on one core: pinned, the same kernels run up to twice as fast. And it compiles each
+ * kernel twice, for any size of work-group and for the one launched: the first is enough here. */
 static void tune_environment(void)
 {
-    if (!getenv("OCELLI_NO_ENV"))
-        setenv("POCL_AFFINITY", "1", 0);
+    if (getenv("OCELLI_NO_ENV"))
+        return;
+    setenv("POCL_AFFINITY", "1", 0);
+    setenv("POCL_WORK_GROUP_SPECIALIZATION", "0", 0);
 }
 
 static int run(const struct command *command, int argc, char **argv)
