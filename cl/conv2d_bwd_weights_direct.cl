@@ -1,17 +1,17 @@
 /* conv2d_bwd_weights/direct, CPU: one work-item a group of work, register tiles of TC x TR x TS filter taps
  * by NV vectors of output channels.
  *
- * A work-item adds up a chunk of units for NV * VW output channels and ICB input channels; a unit is a band
+ * A work-item adds up a chunk of units for NV * VW output channels and `block` input channels; a unit is a band
  * of ROWS output rows of one image. The bands of dy are turned so that a pixel's channels lie side by side;
  * the input bands are copied with zeros around them; then every pixel's vector of dy times one number of
- * the input goes to each tap's accumulator. HOLD units are laid out at a time; with more of them in a chunk
+ * the input goes to each tap's accumulator. `hold` units are laid out at a time; with more of them in a chunk
  * the sums wait in `part`. Chunks are added in order by conv2d_bwd_weights_direct_sum, so that the result
  * depends neither on threads nor on timing.
  *
- * VW NV TC TR TS ROWS UNITS HOLD ICB   tunables; ICB is a multiple of TC
- * TILES_H TILES_W                      how many TR x TS tiles cover the filter
- * PITCH PLANE                          floats of a copied input row and channel
- * KH KW SH SW DH DW PT PL GROUPS       geometry
+ * VW NV TC TR TS ROWS             tunables; UNITS, HOLD, ICB come as chunk, hold, block
+ * TILES_H TILES_W                 how many TR x TS tiles cover the filter
+ * PITCH PLANE                     floats of a copied input row and channel
+ * KH KW SH SW DH DW PT PL GROUPS  geometry
  */
 #define MB (NV * VW)
 #define TAPS_H (TILES_H * TR) /* with those that the last tile has too many */
@@ -36,20 +36,24 @@ static inline void transpose(VF *v)
     }
 }
 
-/* px pixels of channels [m, m + MB) to d[pixel][channel]; channels that do not exist are zero. */
-static inline void turn(__local float *d, __global const float *dy, int m, int out_c, int y_plane, int px)
+/* px pixels of channels [m, m + MB) to d[pixel][channel]; channels that do not exist repeat the last one. */
+static inline void turn(__local float *d, __local float *t, __global const float *dy, int m, int out_c,
+                        int y_plane, int px)
 {
     for (int b = 0; b < MB; b += VW) {
         for (int p = 0; p < px; p += VW) {
             VF v[VW];
-            const int n = min(VW, px - p);
+            if (p + VW <= px) {
 #pragma unroll
-            for (int i = 0; i < VW; i++) {
-                __global const float *row = dy + (m + b + i) * y_plane + p;
-                if (m + b + i >= out_c)
-                    v[i] = (VF)(0.0f);
-                else
-                    v[i] = n == VW ? vf_load(row) : vf_load_n(row, n);
+                for (int i = 0; i < VW; i++)
+                    v[i] = vf_load(dy + min(m + b + i, out_c - 1) * y_plane + p);
+            } else {
+#pragma unroll 1
+                for (int i = 0; i < VW; i++)
+                    copy_window(t + i * VW, dy + min(m + b + i, out_c - 1) * y_plane + p, px - p, 0, VW);
+#pragma unroll
+                for (int i = 0; i < VW; i++)
+                    v[i] = vf_load_local(t + i * VW);
             }
             transpose(v);
 #pragma unroll
@@ -59,7 +63,7 @@ static inline void turn(__local float *d, __global const float *dy, int m, int o
     }
 }
 
-/* Output rows and columns [row0, row0 + rows) of a unit. */
+/* A band of output rows. */
 struct unit {
     int img, row0, rows;
 };
@@ -116,22 +120,23 @@ static inline void multiply(VF acc[TC * TR * TS][NV], __local const float *d, __
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void conv2d_bwd_weights_direct(__global float *restrict part, __global const float *restrict dy,
                                __global const float *restrict x, int units, int in_c, int in_h,
-                               int in_w, int out_c, int out_h, int out_w, __local float *restrict d)
+                               int in_w, int out_c, int out_h, int out_w, int chunk, int hold,
+                               int block, __local float *restrict d)
 {
-    const int blocks_c = (in_c + ICB - 1) / ICB, rounded_c = (in_c + TC - 1) / TC * TC;
+    const int blocks_c = (in_c + block - 1) / block, rounded_c = (in_c + TC - 1) / TC * TC;
     const int mb = get_global_id(1), group = (int)get_global_id(2) / blocks_c;
-    const int c_first = (int)get_global_id(2) % blocks_c * ICB, c_last = min(c_first + ICB, in_c);
-    const int u_first = (int)get_global_id(0) * UNITS, u_last = min(u_first + UNITS, units);
+    const int c_first = (int)get_global_id(2) % blocks_c * block, c_last = min(c_first + block, in_c);
+    const int u_first = (int)get_global_id(0) * chunk, u_last = min(u_first + chunk, units);
     const int d_unit = (ROWS * out_w + VW) * MB, x_unit = TC * PLANE;
-    __local float *xs = d + HOLD * d_unit;
+    __local float *xs = d + hold * d_unit;
 
     part += ((get_global_id(0) * GROUPS + group) * get_global_size(1) + mb) * rounded_c *
             (TAPS_H * TAPS_W * MB);
-    for (int u0 = u_first; u0 < u_last; u0 += HOLD) {
-        const int held = min(HOLD, u_last - u0);
+    for (int u0 = u_first; u0 < u_last; u0 += hold) {
+        const int held = min(hold, u_last - u0);
         for (int i = 0; i < held; i++) {
             const struct unit u = unit_of(u0 + i, out_h);
-            turn(d + i * d_unit,
+            turn(d + i * d_unit, xs,
                  dy + ((u.img * GROUPS + group) * out_c * out_h + u.row0) * out_w, mb * MB, out_c,
                  out_h * out_w, u.rows * out_w);
         }

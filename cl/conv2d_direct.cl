@@ -1,19 +1,19 @@
 /* conv2d/direct and conv2d_bwd_data/direct, CPU: one work-item a group of work, register tiles of OCT
  * channels x NV vectors of outputs.
  *
- * A work-item makes a band of ROWS output rows (or COLS columns of one row) in OCS channels. The input is
+ * A work-item makes a band of band_rows output rows (or COLS columns of one row) in `split` channels. The input is
  * unfolded: every column tap j gets its own copy of the rows, shifted and thinned by the stride, so that
  * the band's outputs, seen as one long row, read at unit stride and need no border. A row tap is an offset
  * of whole rows in that copy; with a stride, one copy for each residue of the row taps (PER_H of them).
- * Weights are read where they are. ICB input channels at a time; partial sums wait in y.
+ * Weights are read where they are. `block` input channels at a time; partial sums wait in y.
  *
  * The gradient with respect to x (BWD_DATA) is this convolution over dy, channels exchanged, with the taps
  * backwards, once for each residue (h0, w0) of x's rows and columns modulo the stride.
  *
- * VW OCT NV ROWS COLS OCS ICB   tunables
- * KH KW SH SW DH DW PT PL       filter, stride, dilation, padding of the forward convolution
- * PER_H PER_W                   stride / gcd(stride, dilation): taps so far apart have one residue
- * STEP_H STEP_W                 dilation / gcd: and are so many input rows apart
+ * VW OCT NV COLS                  tunables; ROWS, OCS, ICB come as band_rows, split, block
+ * KH KW SH SW DH DW PT PL GROUPS  geometry of the forward convolution
+ * PER_H PER_W                     stride / gcd(stride, dilation): taps so far apart have one residue
+ * STEP_H STEP_W                   dilation / gcd: and are so many input rows apart
  */
 
 /* One direction of what to compute: taps, and where they are. */
@@ -200,22 +200,23 @@ static inline void multiply(VF acc[OCT][NV], const int at[OCT], const struct ban
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void conv2d_direct(__global float *restrict y, __global const float *restrict x,
                    __global const float *restrict w, int in_c, int in_h, int in_w, int out_c,
-                   int out_h, int out_w PHASE_PARAMS, __local float *restrict u EPI_PARAMS)
+                   int out_h, int out_w, int band_rows, int split, int block PHASE_PARAMS,
+                   __local float *restrict u EPI_PARAMS)
 {
 #ifndef BWD_DATA
     const int h0 = 0, w0 = 0;
 #endif
     const int n_h = (out_h - h0 + OUT_SH - 1) / OUT_SH, n_w = (out_w - w0 + OUT_SW - 1) / OUT_SW;
     const int segments = (n_w + COLS - 1) / COLS;
-    const int row0 = (int)get_global_id(0) / segments * ROWS;
+    const int row0 = (int)get_global_id(0) / segments * band_rows;
     const int col0 = (int)get_global_id(0) % segments * COLS;
-    const int o_first = (int)get_global_id(1) * OCS, o_last = min(o_first + OCS, out_c);
+    const int o_first = (int)get_global_id(1) * split, o_last = min(o_first + split, out_c);
     const int img = get_global_id(2), group = img % GROUPS;
 
     struct band b;
     b.h = axis_of(KH, SH, DH, PT, h0, PER_H, STEP_H);
     b.w = axis_of(KW, SW, DW, PL, w0, PER_W, STEP_W);
-    b.rows = min(ROWS, n_h - row0);
+    b.rows = min(band_rows, n_h - row0);
     b.cols = min(COLS, n_w - col0);
     b.px = b.rows * b.cols;
     b.residues = min(b.h.taps, V_PER);
@@ -228,14 +229,14 @@ void conv2d_direct(__global float *restrict y, __global const float *restrict x,
     const int channel = b.w.taps * b.plane;
     const int y_plane = out_h * out_w;
     const int y0 = img * out_c * y_plane + (h0 + row0 * OUT_SH) * out_w + w0 + col0 * OUT_SW;
-    __local float *t = u + min(ICB, depth) * channel + (NV + 1) * VW; /* a tile on its way from or to y */
+    __local float *t = u + min(block, depth) * channel + (NV + 1) * VW; /* a tile on its way from or to y */
     __local float *pad = t + OCT * NV * VW;
 
     x += img * in_c * in_h * in_w;
     w += group * in_c * out_c * KH * KW + b.h.first * KW + b.w.first;
-    for (int c0 = 0; c0 == 0 || c0 < depth; c0 += ICB) {
-        const int nc = min(ICB, depth - c0);
-        const bool last = c0 + ICB >= depth;
+    for (int c0 = 0; c0 == 0 || c0 < depth; c0 += block) {
+        const int nc = min(block, depth - c0);
+        const bool last = c0 + block >= depth;
         for (int c = 0; c < nc; c++)
             unfold(u + c * channel, pad, x + (c0 + c) * in_h * in_w, in_h, in_w, b.top,
                    col0 * V_SW - b.w.pad, b.slots, b.residues, b.cols, b.w.taps);

@@ -104,7 +104,7 @@ static struct tiling tiling_of(const struct conv2d *c, const int *tv)
     t.plane = t.pitch * ((rows - 1) * (size_t)c->stride[0] + (taps[0] - 1) * (size_t)c->dilation[0] + 1);
     t.local = (size_t)tv[T_HOLD] * (((size_t)tv[T_ROWS] * (size_t)c->out[1] + (size_t)tv[T_VW]) * mb +
                                     (size_t)tv[T_TC] * t.plane) +
-              (size_t)tv[T_VW];
+              (size_t)(tv[T_VW] * (tv[T_VW] + 1));
     t.m_blocks = div_up((size_t)c->out_c, mb);
     t.c_blocks = div_up((size_t)c->in_c, (size_t)tv[T_ICB]);
     t.units = (size_t)c->n * div_up((size_t)c->out[0], (size_t)tv[T_ROWS]);
@@ -231,7 +231,7 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
         struct launch *k = launch_add(l, "conv2d_bwd_weights_direct",
                                       stage == 0 ? "conv2d_bwd_weights_direct"
                                                  : "conv2d_bwd_weights_direct_sum");
-        for (int i = 0; direct_tunables[i].name; i++)
+        for (int i = 0; i <= T_ROWS; i++)
             launch_define(k, "%s=%d", direct_tunables[i].name, tv[i]);
         launch_define(k, "TILES_H=%d", t.tiles[0]);
         launch_define(k, "TILES_W=%d", t.tiles[1]);
@@ -253,6 +253,9 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
         launch_in(k, "x", 1);
         launch_int(k, "units", (int)t.units);
         conv2d_extents(k, &c);
+        launch_int(k, "chunk", tv[T_UNITS]);
+        launch_int(k, "hold", tv[T_HOLD]);
+        launch_int(k, "block", tv[T_ICB]);
         launch_local(k, "d", t.local * sizeof(float));
         launch_grid3(k, t.chunks, t.m_blocks, (size_t)c.groups * t.c_blocks, 1, 1, 1);
     }

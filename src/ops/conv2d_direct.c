@@ -1,6 +1,9 @@
 /* Block sizes and launches of cl/conv2d_direct.cl. */
 #include "ops/conv2d.h"
 
+/* COLS when a band is whole rows, as it is wherever they fit: one program for all widths. */
+#define WHOLE 1048576
+
 enum { T_VW, T_OCT, T_NV, T_ROWS, T_COLS, T_OCS, T_ICB };
 
 const struct tunable conv2d_direct_tunables[] = {
@@ -9,7 +12,7 @@ const struct tunable conv2d_direct_tunables[] = {
     [T_NV] = {"NV", (const int[]){1, 2, 3, 4, 5, 6, 7, 0}},
     [T_ROWS] = {"ROWS", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56,
                                       64, 96, 128, 256, 512, 1024, 0}},
-    [T_COLS] = {"COLS", (const int[]){32, 64, 128, 256, 512, 1024, 2048, 4096, 0}},
+    [T_COLS] = {"COLS", (const int[]){32, 64, 128, 256, 512, 1024, 2048, 4096, WHOLE, 0}},
     [T_OCS] = {"OCS", (const int[]){4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 4096, 0}},
     [T_ICB] = {"ICB", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 0}},
     {0},
@@ -174,10 +177,10 @@ void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps
     tv[T_NV] = at_most(T_NV, 7);
     tv[T_OCT] = 4; /* tiles are at most so large: choose_tile() needs to know the rows first */
     tv[T_ICB] = at_least(T_ICB, (int)MIN((int64_t)p.in_c, (min_depth + taps - 1) / taps));
-    tv[T_COLS] = at_least(T_COLS, p.n[1]);
+    tv[T_COLS] = WHOLE;
     tv[T_ROWS] = 1;
     while (local_floats(&p, tv) > limit && tv[T_COLS] > at_most(T_COLS, 1))
-        tv[T_COLS] = at_most(T_COLS, tv[T_COLS] - 1);
+        tv[T_COLS] = at_most(T_COLS, MIN(tv[T_COLS], p.n[1]) - 1);
     while (local_floats(&p, tv) > limit && tv[T_ICB] > 1)
         tv[T_ICB] = at_most(T_ICB, tv[T_ICB] - 1);
     if (tv[T_COLS] >= p.n[1])
@@ -205,8 +208,10 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
     const int rows = data ? (c->in[0] - h0 - 1) / c->stride[0] + 1 : p.n[0];
     const int cols = data ? (c->in[1] - w0 - 1) / c->stride[1] + 1 : p.n[1];
     struct launch *k = launch_add(l, "conv2d_direct", "conv2d_direct");
-    for (int i = 0; conv2d_direct_tunables[i].name; i++)
-        launch_define(k, "%s=%d", conv2d_direct_tunables[i].name, tv[i]);
+    launch_define(k, "VW=%d", tv[T_VW]);
+    launch_define(k, "OCT=%d", tv[T_OCT]);
+    launch_define(k, "NV=%d", tv[T_NV]);
+    launch_define(k, "COLS=%d", tv[T_COLS]);
     conv2d_define(k, c);
     for (int i = 0; i < 2; i++) {
         int g = gcd(c->stride[i], c->dilation[i]);
@@ -222,6 +227,9 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
     launch_int(k, "out_c", p.out_c);
     launch_int(k, "out_h", out[0]);
     launch_int(k, "out_w", out[1]);
+    launch_int(k, "band_rows", tv[T_ROWS]);
+    launch_int(k, "split", tv[T_OCS]);
+    launch_int(k, "block", tv[T_ICB]);
     if (data) {
         launch_define(k, "BWD_DATA");
         launch_int(k, "h0", h0);

@@ -1,4 +1,6 @@
 /* ocelli train: teaches a network. */
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,7 @@
 #define SHOWN_IMAGES 10
 
 struct train_args {
-    const char *data, *data_dir, *out, *augment, *variant;
+    const char *data, *data_dir, *out, *augment, *variant, *log_steps;
     int epochs, batch, optimizer, schedule, init, devices;
     int64_t steps, checkpoint_steps;
     float lr, momentum, weight_decay;
@@ -55,6 +57,8 @@ static const struct option_spec options[] = {
      .help = "how weights start (default: the network's own)"},
     {"checkpoint-steps", OPT_LONG, ARG(checkpoint_steps), 1, 1e15, .arg = "N",
      .help = "also save every N batches (default: after each epoch)"},
+    {"log-steps", OPT_TEXT, ARG(log_steps), .arg = "FILE",
+     .help = "write every step's loss there, as CSV"},
     {"augment", OPT_TEXT, ARG(augment), .arg = "LIST",
      .help = "vary the images (not in this version)"},
     {"devices", OPT_INT, ARG(devices), 1, 1024, .arg = "N",
@@ -72,6 +76,7 @@ struct session {
     struct ocelli_dataset *train, *test;
     struct ocelli_device *dev;
     json_t *epochs;
+    FILE *steps; /* of --log-steps */
     bool headed;
 };
 
@@ -92,6 +97,13 @@ static int on_progress(void *user, const struct ocelli_train_progress *p)
         progress_show(whole, "epoch %d/%d  loss %.4f  accuracy %.1f%%%s", p->epoch, p->epochs,
                       p->loss, 100 * p->accuracy, rate);
     return interrupted();
+}
+
+static void on_step(void *user, int64_t step, double loss)
+{
+    struct session *s = user;
+
+    fprintf(s->steps, "%" PRId64 ",%.9g\n", step, loss);
 }
 
 static void on_epoch(void *user, const struct ocelli_epoch *e)
@@ -286,11 +298,19 @@ static int train(struct session *s)
     struct ocelli_train_result r = {0};
     int err;
 
+    if (a->log_steps) {
+        if (!(s->steps = fopen(a->log_steps, "w")))
+            return cli_error("%s: cannot write: %s", a->log_steps, strerror(errno));
+        fprintf(s->steps, "step,loss\n");
+        p.step_done = on_step;
+    }
     progress_begin(s->cli);
     interrupt_catch();
     progress_show(0, "compiling kernels");
     err = ocelli_train(s->dev, s->train, s->test, &p, &r);
     progress_end();
+    if (s->steps && (ferror(s->steps) | fclose(s->steps)) != 0)
+        return cli_error("%s: cannot write: %s", a->log_steps, strerror(errno));
     if (err == OCELLI_ERR_CANCELLED) {
         cli_error("train: interrupted; saved %s/checkpoint", s->out);
         resume_hint(s);
