@@ -1,21 +1,31 @@
-/* conv2d_bwd_weights/direct, CPU: one work-item a group of work, register tiles of TC x TR x TS filter taps
- * by NV vectors of output channels.
+/* conv2d_bwd_weights/direct, CPU: one work-item a group of work, register tiles of TC x TR x TS filter
+ * taps by NV vectors of output channels.
  *
- * A work-item adds up a chunk of units for NV * VW output channels and `block` input channels; a unit is a band
- * of ROWS output rows of one image. The bands of dy are turned so that a pixel's channels lie side by side;
- * the input bands are copied with zeros around them; then every pixel's vector of dy times one number of
- * the input goes to each tap's accumulator. `hold` units are laid out at a time; with more of them in a chunk
- * the sums wait in `part`. Chunks are added in order by conv2d_bwd_weights_direct_sum, so that the result
- * depends neither on threads nor on timing.
+ * A work-item adds up a chunk of units for NV * VW output channels and `block` input channels; a unit
+ * is a band of ROWS output rows of one image. The bands of dy are turned so that a pixel's channels lie
+ * side by side; the input bands are copied with zeros around them; then every pixel's vector of dy times
+ * one number of the input goes to each tap's accumulator. `hold` units are laid out at a time; with more
+ * of them in a chunk the sums wait in `part`. Chunks are added in order by a second launch, so that the
+ * result depends neither on threads nor on timing.
  *
- * VW NV TC TR TS ROWS             tunables; UNITS, HOLD, ICB come as chunk, hold, block
+ * VW NV TC TR TS ROWS             tunables; UNITS, HOLD, ICB come as chunk, hold, block (of whole TC)
  * TILES_H TILES_W                 how many TR x TS tiles cover the filter
  * PITCH PLANE                     floats of a copied input row and channel
+ * SUM_C                           input channels of a work-item of the second launch
  * KH KW SH SW DH DW PT PL GROUPS  geometry
  */
 #define MB (NV * VW)
 #define TAPS_H (TILES_H * TR) /* with those that the last tile has too many */
 #define TAPS_W (TILES_W * TS)
+
+/* The halves of v, one element of each in turn. */
+#if VW == 16
+#define INTERLEAVED(v) ((v).s08192a3b4c5d6e7f)
+#elif VW == 8
+#define INTERLEAVED(v) ((v).s04152637)
+#else
+#define INTERLEAVED(v) ((v).s0213)
+#endif
 
 /* v[i][j] = v[j][i]: log2(VW) times the perfect shuffle of rows. */
 static inline void transpose(VF *v)
@@ -25,10 +35,8 @@ static inline void transpose(VF *v)
         VF t[VW];
 #pragma unroll
         for (int i = 0; i < VW / 2; i++) {
-            t[2 * i].even = v[i].lo;
-            t[2 * i].odd = v[i + VW / 2].lo;
-            t[2 * i + 1].even = v[i].hi;
-            t[2 * i + 1].odd = v[i + VW / 2].hi;
+            t[2 * i] = INTERLEAVED((VF)(v[i].lo, v[i + VW / 2].lo));
+            t[2 * i + 1] = INTERLEAVED((VF)(v[i].hi, v[i + VW / 2].hi));
         }
 #pragma unroll
         for (int i = 0; i < VW; i++)
@@ -36,7 +44,7 @@ static inline void transpose(VF *v)
     }
 }
 
-/* px pixels of channels [m, m + MB) to d[pixel][channel]; channels that do not exist repeat the last one. */
+/* px pixels of channels [m, m + MB) to d[pixel][channel]; channels that do not exist repeat the last. */
 static inline void turn(__local float *d, __local float *t, __global const float *dy, int m, int out_c,
                         int y_plane, int px)
 {
@@ -50,7 +58,8 @@ static inline void turn(__local float *d, __local float *t, __global const float
             } else {
 #pragma unroll 1
                 for (int i = 0; i < VW; i++)
-                    copy_window(t + i * VW, dy + min(m + b + i, out_c - 1) * y_plane + p, px - p, 0, VW);
+                    copy_window(t + i * VW, dy + min(m + b + i, out_c - 1) * y_plane + p, px - p, 0,
+                                VW);
 #pragma unroll
                 for (int i = 0; i < VW; i++)
                     v[i] = vf_load_local(t + i * VW);
@@ -77,7 +86,7 @@ static inline struct unit unit_of(int i, int out_h)
     return u;
 }
 
-/* The input rows of a unit that the taps of TC channels meet, with zeros around; x is an image's group. */
+/* The input rows of a unit that the taps of TC channels meet, with zeros around. */
 static inline void copy_band(__local float *xs, __global const float *x, const struct unit *u, int c0,
                              int in_c, int in_h, int in_w)
 {
@@ -168,7 +177,7 @@ void conv2d_bwd_weights_direct(__global float *restrict part, __global const flo
     }
 }
 
-/* dw[m][c][r][s] = the chunks' sums, in order; a work-item for MB output channels and SUM_C input channels. */
+/* dw[m][c][r][s] = the chunks' sums, in order; a work-item for MB output and SUM_C input channels. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void conv2d_bwd_weights_direct_sum(__global float *restrict dw, __global const float *restrict part,
                                    int chunks, int in_c, int out_c)

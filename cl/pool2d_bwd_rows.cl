@@ -215,7 +215,7 @@ void pool2d_bwd_rows(__global float *restrict dx, __global const float *restrict
             int ox = 0;
 #ifdef VECTOR
             /* rows of the window that lie in the image */
-            const int top = iy0 < 0 ? (-iy0 + DH - 1) / DH : 0;
+            const int top = max((-iy0 + DH - 1) / DH, 0);
             const int bottom = min(KH, (h - iy0 + DH - 1) / DH) - 1;
             for (; ox < ow; ox += VW) {
                 const int ix0 = ox * SW - PL, n = min(ow - ox, VW);

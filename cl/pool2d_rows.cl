@@ -138,7 +138,7 @@ void pool2d_rows(__global float *restrict y, __global const float *restrict x, i
         __global const float *px = x + (long)plane * h * w;
         const int iy0 = oy * SH - PT;
 #ifdef EDGE_Y
-        const int ky0 = iy0 < 0 ? (-iy0 + DH - 1) / DH : 0;
+        const int ky0 = max((-iy0 + DH - 1) / DH, 0);
         const int ky1 = min(KH, (h - iy0 + DH - 1) / DH);
 #else
         const int ky0 = 0, ky1 = KH;

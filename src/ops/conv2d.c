@@ -12,13 +12,14 @@ static int check_ranks(const char *op, const struct ocelli_shape *x, const struc
 {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     if (x->rank != 4)
-        return fail(OCELLI_ERR_SHAPE, "%s: the image is %s, not N x C x H x W", op, shape_text(x, a));
+        return fail(OCELLI_ERR_SHAPE, "%s: the image is %s, not N x C x H x W", op,
+                    shape_text(x, a));
     if (w->rank != 4)
         return fail(OCELLI_ERR_SHAPE, "%s: the filter is %s, not M x C/groups x R x S", op,
                     shape_text(w, a));
     if (x->dim[1] % groups != 0 || w->dim[0] % groups != 0)
-        return fail(OCELLI_ERR_SHAPE, "%s: %d groups do not divide %lld and %lld channels", op, groups,
-                    (long long)x->dim[1], (long long)w->dim[0]);
+        return fail(OCELLI_ERR_SHAPE, "%s: %d groups do not divide %lld and %lld channels", op,
+                    groups, (long long)x->dim[1], (long long)w->dim[0]);
     if (w->dim[1] != x->dim[1] / groups)
         return fail(OCELLI_ERR_SHAPE, "%s: the filter is %s, the image %s with %d groups", op,
                     shape_text(w, a), shape_text(x, b), groups);
@@ -40,8 +41,8 @@ static int output_extent(const char *op, const char *what, int64_t in, int64_t k
                     (long long)window, what, (long long)padded);
     if (strict && (padded - window) % stride != 0)
         return fail(OCELLI_ERR_SHAPE,
-                    "%s: stride %lld does not fit: (%lld + %lld - %lld) / %lld + 1 is no whole %s", op,
-                    (long long)stride, (long long)in, (long long)pad, (long long)window,
+                    "%s: stride %lld does not fit: (%lld + %lld - %lld) / %lld + 1 is no whole %s",
+                    op, (long long)stride, (long long)in, (long long)pad, (long long)window,
                     (long long)stride, what);
     *out = (int)((padded - window) / stride + 1);
     return 0;
@@ -212,14 +213,26 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
 }
 
 static const struct variant variants[] = {
-    {.name = "direct", .tunables = conv2d_direct_tunables, .applicable = direct_applicable,
-     .defaults = direct_defaults, .valid = direct_valid, .plan = direct_plan},
+    {.name = "direct",
+     .tunables = conv2d_direct_tunables,
+     .applicable = direct_applicable,
+     .defaults = direct_defaults,
+     .valid = direct_valid,
+     .plan = direct_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
 
 const struct op op_conv2d = {
-    .name = "conv2d", .onnx = "Conv", .in = {"x", "w"}, .out = {"y"}, .flags = OP_EPILOGUE,
-    .attr_size = sizeof(struct ocelli_conv2d_params), .attrs = attrs, .infer = infer, .cost = cost,
-    .grad = grad, .variants = variants,
+    .name = "conv2d",
+    .onnx = "Conv",
+    .in = {"x", "w"},
+    .out = {"y"},
+    .flags = OP_EPILOGUE,
+    .attr_size = sizeof(struct ocelli_conv2d_params),
+    .attrs = attrs,
+    .infer = infer,
+    .cost = cost,
+    .grad = grad,
+    .variants = variants,
 };

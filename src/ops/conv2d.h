@@ -1,5 +1,5 @@
-/* What the convolution and its two gradients share: the arithmetic of shapes, and the CPU kernel that
- * computes both y and dx. */
+/* What the convolution and its two gradients share: the arithmetic of shapes, and the CPU kernel
+ * that computes both y and dx. */
 #ifndef OPS_CONV2D_H
 #define OPS_CONV2D_H
 
@@ -31,16 +31,17 @@ void conv2d_extents(struct launch *k, const struct conv2d *c);
 
 /* Rows of an attribute table whose params struct is or begins with struct ocelli_conv2d_params. */
 #define CONV2D_MAX 1000000
-#define CONV2D_INTS(word, n, dflt, lowest)                                                         \
-    {                                                                                              \
-        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_conv2d_params, word),    \
-        .count = n, .def = dflt, .min = lowest, .max = CONV2D_MAX                                  \
+#define CONV2D_INTS(word, n, dflt, lowest)                                                      \
+    {                                                                                           \
+        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_conv2d_params, word), \
+        .count = n, .def = dflt, .min = lowest, .max = CONV2D_MAX                               \
     }
-#define CONV2D_ATTRS                                                                               \
-    CONV2D_INTS(stride, 2, 1, 1), CONV2D_INTS(dilation, 2, 1, 1), CONV2D_INTS(pad, 4, 0, 0),       \
-        CONV2D_INTS(groups, 1, 1, 1),                                                              \
-    {                                                                                              \
-        .name = "strict", .type = ATTR_BOOL, .offset = offsetof(struct ocelli_conv2d_params, strict) \
+#define CONV2D_ATTRS                                                                         \
+    CONV2D_INTS(stride, 2, 1, 1), CONV2D_INTS(dilation, 2, 1, 1), CONV2D_INTS(pad, 4, 0, 0), \
+        CONV2D_INTS(groups, 1, 1, 1),                                                        \
+    {                                                                                        \
+        .name = "strict", .type = ATTR_BOOL,                                                 \
+        .offset = offsetof(struct ocelli_conv2d_params, strict)                              \
     }
 
 /* ---- cl/conv2d_direct.cl, for conv2d and, with `data`, for conv2d_bwd_data ---- */

@@ -3,8 +3,12 @@
 
 static const struct attr attrs[] = {
     CONV2D_ATTRS,
-    {.name = "size", .type = ATTR_INT, .offset = offsetof(struct conv2d_bwd_data_attr, size),
-     .count = 2, .min = 1, .max = CONV2D_MAX},
+    {.name = "size",
+     .type = ATTR_INT,
+     .offset = offsetof(struct conv2d_bwd_data_attr, size),
+     .count = 2,
+     .min = 1,
+     .max = CONV2D_MAX},
     ATTR_END,
 };
 
@@ -31,8 +35,8 @@ static int infer(struct problem *p)
     struct conv2d c;
     TRY(check_floats(p));
     TRY(geometry(p, &c));
-    p->out[0] = (struct desc){
-        OCELLI_F32, OCELLI_SHAPE(c.n, (int64_t)c.groups * c.in_c, c.in[0], c.in[1])};
+    p->out[0] =
+        (struct desc){OCELLI_F32, OCELLI_SHAPE(c.n, (int64_t)c.groups * c.in_c, c.in[0], c.in[1])};
 out:
     return err;
 }
@@ -101,14 +105,24 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
 }
 
 static const struct variant variants[] = {
-    {.name = "direct", .tunables = conv2d_direct_tunables, .applicable = direct_applicable,
-     .defaults = direct_defaults, .valid = direct_valid, .plan = direct_plan},
+    {.name = "direct",
+     .tunables = conv2d_direct_tunables,
+     .applicable = direct_applicable,
+     .defaults = direct_defaults,
+     .valid = direct_valid,
+     .plan = direct_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
 
 const struct op op_conv2d_bwd_data = {
-    .name = "conv2d_bwd_data", .in = {"dy", "w"}, .out = {"dx"}, .flags = OP_EPILOGUE,
-    .attr_size = sizeof(struct conv2d_bwd_data_attr), .attrs = attrs, .infer = infer, .cost = cost,
+    .name = "conv2d_bwd_data",
+    .in = {"dy", "w"},
+    .out = {"dx"},
+    .flags = OP_EPILOGUE,
+    .attr_size = sizeof(struct conv2d_bwd_data_attr),
+    .attrs = attrs,
+    .infer = infer,
+    .cost = cost,
     .variants = variants,
 };

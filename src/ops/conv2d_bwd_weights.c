@@ -26,8 +26,7 @@ static int infer(struct problem *p)
     TRY(check_floats(p));
     TRY(geometry(p, &c));
     p->out[0] = (struct desc){
-        OCELLI_F32,
-        OCELLI_SHAPE((int64_t)c.groups * c.out_c, c.in_c, c.kernel[0], c.kernel[1])};
+        OCELLI_F32, OCELLI_SHAPE((int64_t)c.groups * c.out_c, c.in_c, c.kernel[0], c.kernel[1])};
 out:
     return err;
 }
@@ -70,9 +69,10 @@ static const struct tunable direct_tunables[] = {
     [T_TC] = {"TC", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 20, 28, 0}},
     [T_TR] = {"TR", (const int[]){1, 2, 3, 4, 5, 6, 7, 0}},
     [T_TS] = {"TS", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 0}},
-    [T_ROWS] = {"ROWS", (const int[]){1, 2, 3, 4, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 56, 64, 128,
-                                      256, 512, 1024, 0}},
-    [T_UNITS] = {"UNITS", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 0}},
+    [T_ROWS] = {"ROWS", (const int[]){1,  2,  3,  4,  6,  7,  8,   10,  12,  14,   16, 20,
+                                      24, 28, 32, 48, 56, 64, 128, 256, 512, 1024, 0}},
+    [T_UNITS] = {"UNITS",
+                 (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 0}},
     [T_HOLD] = {"HOLD", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 0}},
     [T_ICB] = {"ICB", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 0}},
     {0},
@@ -83,11 +83,11 @@ static const struct tunable direct_tunables[] = {
 
 /* Sizes that follow from the tunables. */
 struct tiling {
-    int tiles[2];      /* TR x TS tiles over the filter */
+    int tiles[2];        /* TR x TS tiles over the filter */
     size_t pitch, plane; /* floats of a copied input row and channel */
-    size_t local;      /* floats of local memory */
+    size_t local;        /* floats of local memory */
     size_t m_blocks, c_blocks, units, chunks;
-    size_t part;       /* floats of all chunks' sums */
+    size_t part; /* floats of all chunks' sums */
 };
 
 static struct tiling tiling_of(const struct conv2d *c, const int *tv)
@@ -100,17 +100,20 @@ static struct tiling tiling_of(const struct conv2d *c, const int *tv)
         t.tiles[i] = (c->kernel[i] + tile - 1) / tile;
         taps[i] = (size_t)(t.tiles[i] * tile);
     }
-    t.pitch = (size_t)(c->out[1] - 1) * (size_t)c->stride[1] + (taps[1] - 1) * (size_t)c->dilation[1] + 1;
-    t.plane = t.pitch * ((rows - 1) * (size_t)c->stride[0] + (taps[0] - 1) * (size_t)c->dilation[0] + 1);
-    t.local = (size_t)tv[T_HOLD] * (((size_t)tv[T_ROWS] * (size_t)c->out[1] + (size_t)tv[T_VW]) * mb +
-                                    (size_t)tv[T_TC] * t.plane) +
-              (size_t)(tv[T_VW] * (tv[T_VW] + 1));
+    t.pitch =
+        (size_t)(c->out[1] - 1) * (size_t)c->stride[1] + (taps[1] - 1) * (size_t)c->dilation[1] + 1;
+    t.plane =
+        t.pitch * ((rows - 1) * (size_t)c->stride[0] + (taps[0] - 1) * (size_t)c->dilation[0] + 1);
+    t.local =
+        (size_t)tv[T_HOLD] * (((size_t)tv[T_ROWS] * (size_t)c->out[1] + (size_t)tv[T_VW]) * mb +
+                              (size_t)tv[T_TC] * t.plane) +
+        (size_t)(tv[T_VW] * (tv[T_VW] + 1));
     t.m_blocks = div_up((size_t)c->out_c, mb);
     t.c_blocks = div_up((size_t)c->in_c, (size_t)tv[T_ICB]);
     t.units = (size_t)c->n * div_up((size_t)c->out[0], (size_t)tv[T_ROWS]);
     t.chunks = div_up(t.units, (size_t)tv[T_UNITS]);
-    t.part = t.chunks * (size_t)c->groups * t.m_blocks * round_up((size_t)c->in_c, (size_t)tv[T_TC]) *
-             taps[0] * taps[1] * mb;
+    t.part = t.chunks * (size_t)c->groups * t.m_blocks *
+             round_up((size_t)c->in_c, (size_t)tv[T_TC]) * taps[0] * taps[1] * mb;
     return t;
 }
 
@@ -149,7 +152,8 @@ static void choose_tile(const struct conv2d *c, const struct caps *caps, int *tv
         for (const int *nv = direct_tunables[T_NV].values; *nv; nv++)
             for (const int *tc = direct_tunables[T_TC].values; *tc && *tc <= c->in_c; tc++)
                 for (const int *tr = direct_tunables[T_TR].values; *tr && *tr <= c->kernel[0]; tr++)
-                    for (const int *ts = direct_tunables[T_TS].values; *ts && *ts <= c->kernel[1]; ts++) {
+                    for (const int *ts = direct_tunables[T_TS].values; *ts && *ts <= c->kernel[1];
+                         ts++) {
                         if (*vw > caps->vector_width || (*tc * *tr * *ts + 1) * *nv > regs)
                             continue;
                         t[T_VW] = *vw;
@@ -182,8 +186,10 @@ static int at_least(int tunable, size_t limit)
     return *v;
 }
 
-#define LOCAL_BYTES (256 * 1024) /* dy and input bands: half a core's second-level cache or less */
-#define WANT_ITEMS 16 /* fixed: chunks decide the order of additions, and must not depend on the device */
+#define LOCAL_BYTES (256 * 1024) /* dy and input bands: half a core's second-level cache or less \
+                                  */
+#define WANT_ITEMS \
+    16 /* fixed: chunks decide the order of additions, and must not depend on the device */
 
 static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
 {
@@ -228,9 +234,9 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
     size_t sum_c = (size_t)MAX(SUM_TAPS / (c.kernel[0] * c.kernel[1]), 1);
     int part = launch_scratch(l, t.part * sizeof(float));
     for (int stage = 0; stage < 2; stage++) {
-        struct launch *k = launch_add(l, "conv2d_bwd_weights_direct",
-                                      stage == 0 ? "conv2d_bwd_weights_direct"
-                                                 : "conv2d_bwd_weights_direct_sum");
+        struct launch *k =
+            launch_add(l, "conv2d_bwd_weights_direct",
+                       stage == 0 ? "conv2d_bwd_weights_direct" : "conv2d_bwd_weights_direct_sum");
         for (int i = 0; i <= T_ROWS; i++)
             launch_define(k, "%s=%d", direct_tunables[i].name, tv[i]);
         launch_define(k, "TILES_H=%d", t.tiles[0]);
@@ -263,14 +269,23 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
 }
 
 static const struct variant variants[] = {
-    {.name = "direct", .tunables = direct_tunables, .applicable = direct_applicable,
-     .defaults = direct_defaults, .valid = direct_valid, .plan = direct_plan},
+    {.name = "direct",
+     .tunables = direct_tunables,
+     .applicable = direct_applicable,
+     .defaults = direct_defaults,
+     .valid = direct_valid,
+     .plan = direct_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
 
 const struct op op_conv2d_bwd_weights = {
-    .name = "conv2d_bwd_weights", .in = {"dy", "x"}, .out = {"dw"},
-    .attr_size = sizeof(struct ocelli_conv2d_params), .attrs = attrs, .infer = infer, .cost = cost,
+    .name = "conv2d_bwd_weights",
+    .in = {"dy", "x"},
+    .out = {"dw"},
+    .attr_size = sizeof(struct ocelli_conv2d_params),
+    .attrs = attrs,
+    .infer = infer,
+    .cost = cost,
     .variants = variants,
 };

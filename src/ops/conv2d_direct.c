@@ -10,11 +10,13 @@ const struct tunable conv2d_direct_tunables[] = {
     [T_VW] = {"VW", (const int[]){16, 8, 4, 0}},
     [T_OCT] = {"OCT", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 0}},
     [T_NV] = {"NV", (const int[]){1, 2, 3, 4, 5, 6, 7, 0}},
-    [T_ROWS] = {"ROWS", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56,
-                                      64, 96, 128, 256, 512, 1024, 0}},
+    [T_ROWS] = {"ROWS", (const int[]){1,  2,  3,  4,  5,  6,  7,  8,  10,  12,  14,  16,   20,
+                                      24, 28, 32, 40, 48, 56, 64, 96, 128, 256, 512, 1024, 0}},
     [T_COLS] = {"COLS", (const int[]){32, 64, 128, 256, 512, 1024, 2048, 4096, WHOLE, 0}},
-    [T_OCS] = {"OCS", (const int[]){4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 4096, 0}},
-    [T_ICB] = {"ICB", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 0}},
+    [T_OCS] = {"OCS",
+               (const int[]){4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 4096, 0}},
+    [T_ICB] = {"ICB",
+               (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 0}},
     {0},
 };
 
@@ -28,7 +30,8 @@ static int gcd(int a, int b)
     return a;
 }
 
-/* The convolution that a launch computes; for dx the one of residue (0, 0), which is the largest. */
+/* The convolution that a launch computes; for dx the one of residue (0, 0), which is the largest.
+ */
 struct pass {
     int in_c, out_c;
     int in_h, pad; /* rows of the input; output row 0 begins `pad` rows before them */
@@ -108,7 +111,8 @@ static int items(const struct pass *p, const int *tv)
 /* Row taps that a tile of `px` pixels from p on computes: those that meet the image. */
 static int tile_taps(const struct pass *p, int at, int px, int cols)
 {
-    int first = at / cols * p->stride[0] - p->pad, last = (at + px - 1) / cols * p->stride[0] - p->pad;
+    int first = at / cols * p->stride[0] - p->pad,
+        last = (at + px - 1) / cols * p->stride[0] - p->pad;
     int n = 0;
     for (int r = 0; r < p->taps[0]; r++) {
         n += last + r * p->dilation >= 0 && first + r * p->dilation < p->in_h;
@@ -116,8 +120,8 @@ static int tile_taps(const struct pass *p, int at, int px, int cols)
     return n;
 }
 
-/* Cycles of one band of one input channel and column tap: multiply-adds against loads of one step. A
- * vector of half the width costs a little more than half (two a cycle). */
+/* Cycles of one band of one input channel and column tap: multiply-adds against loads of one step.
+ * A vector of half the width costs a little more than half (two a cycle). */
 static double tile_cycles(const struct pass *p, const struct caps *caps, const int *tv)
 {
     const int cols = MIN(tv[T_COLS], p->n[1]), px = MIN(tv[T_ROWS], p->n[0]) * cols;
@@ -128,7 +132,8 @@ static double tile_cycles(const struct pass *p, const struct caps *caps, const i
     double steps = 0;
     for (int at = 0; at < px; at += tile)
         steps += tile_taps(p, at, MIN(tile, px - at), cols);
-    return steps * (double)div_up((size_t)p->out_c, (size_t)tv[T_OCT]) * (MAX(MAX(fma, load), 4) + 1);
+    return steps * (double)div_up((size_t)p->out_c, (size_t)tv[T_OCT]) *
+           (MAX(MAX(fma, load), 4) + 1);
 }
 
 static void choose_tile(const struct pass *p, const struct caps *caps, int *tv)
@@ -161,7 +166,7 @@ static void choose_tile(const struct pass *p, const struct caps *caps, int *tv)
 /* What a work-item keeps of the input should stay in a core's second-level cache beside weights and
  * outputs. */
 #define UNFOLD_BYTES (192 * 1024)
-#define MIN_DEPTH 64 /* products between two visits to a partial sum in y */
+#define MIN_DEPTH 64           /* products between two visits to a partial sum in y */
 #define MIN_DEPTH_STRIDED 1024 /* where y is visited element by element */
 
 void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps *caps, int *tv)
@@ -185,9 +190,9 @@ void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps
         tv[T_ICB] = at_most(T_ICB, tv[T_ICB] - 1);
     if (tv[T_COLS] >= p.n[1])
         tv[T_ROWS] = at_least(T_ROWS, p.n[0]);
-    while (tv[T_ROWS] > 1 && (local_floats(&p, tv) > limit ||
-                              (items(&p, tv) * images < want &&
-                               (int64_t)tv[T_ROWS] * p.n[1] >= 8 * tv[T_VW])))
+    while (tv[T_ROWS] > 1 &&
+           (local_floats(&p, tv) > limit ||
+            (items(&p, tv) * images < want && (int64_t)tv[T_ROWS] * p.n[1] >= 8 * tv[T_VW])))
         tv[T_ROWS] = at_most(T_ROWS, tv[T_ROWS] - 1);
     choose_tile(&p, caps, tv);
 
@@ -200,8 +205,8 @@ void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps
 
 /* ---- Launches ---- */
 
-static void add_pass(const struct problem *problem, const struct conv2d *c, bool data, int h0, int w0,
-                     const int *tv, struct launches *l)
+static void add_pass(const struct problem *problem, const struct conv2d *c, bool data, int h0,
+                     int w0, const int *tv, struct launches *l)
 {
     const struct pass p = pass_of(c, data);
     const int *in = data ? c->out : c->in, *out = data ? c->in : c->out;
@@ -215,8 +220,8 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
     conv2d_define(k, c);
     for (int i = 0; i < 2; i++) {
         int g = gcd(c->stride[i], c->dilation[i]);
-        launch_define(k, "PER_%c=%d", "HW"[i], c->stride[i] / g);
-        launch_define(k, "STEP_%c=%d", "HW"[i], c->dilation[i] / g);
+        launch_define(k, "PER_%c=%d", "HW"[i], c -> stride[i] / g);
+        launch_define(k, "STEP_%c=%d", "HW"[i], c -> dilation[i] / g);
     }
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
@@ -237,9 +242,9 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
     }
     launch_local(k, "u", (size_t)local_floats(&p, tv) * sizeof(float));
     launch_epilogue(k, problem);
-    launch_grid3(k,
-                 div_up((size_t)rows, (size_t)tv[T_ROWS]) * div_up((size_t)cols, (size_t)tv[T_COLS]),
-                 div_up((size_t)p.out_c, (size_t)tv[T_OCS]), (size_t)c->n * (size_t)c->groups, 1, 1, 1);
+    launch_grid3(
+        k, div_up((size_t)rows, (size_t)tv[T_ROWS]) * div_up((size_t)cols, (size_t)tv[T_COLS]),
+        div_up((size_t)p.out_c, (size_t)tv[T_OCS]), (size_t)c->n * (size_t)c->groups, 1, 1, 1);
 }
 
 void conv2d_direct_plan(const struct problem *p, const struct conv2d *c, bool data, const int *tv,

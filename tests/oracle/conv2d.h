@@ -1,5 +1,5 @@
-/* The convolution from its definition, for the three oracles: every product of an element of x and one of w
- * belongs to one element of y, and the gradients are sums over the same triples. */
+/* The convolution from its definition, for the three oracles: every product of an element of x and
+ * one of w belongs to one element of y, and the gradients are sums over the same triples. */
 #ifndef TESTS_ORACLE_CONV2D_H
 #define TESTS_ORACLE_CONV2D_H
 
@@ -21,8 +21,8 @@ static inline int64_t at4(const struct ocelli_shape *s, int64_t a, int64_t b, in
 }
 
 /* The triples of one window: element (n, m, i, j) of y. */
-static inline void conv2d_window(const struct conv2d_walk *k, const int64_t at[4], conv2d_visit visit,
-                                 void *user)
+static inline void conv2d_window(const struct conv2d_walk *k, const int64_t at[4],
+                                 conv2d_visit visit, void *user)
 {
     const struct ocelli_conv2d_params *p = k->conv;
     int64_t channels = k->w->dim[1], group = at[1] / (k->w->dim[0] / p->groups);
@@ -87,8 +87,9 @@ static inline struct conv2d_random conv2d_pick(uint64_t seed, double budget)
 
 static inline void conv2d_print(const struct conv2d_random *k, struct text *out)
 {
-    text_add(out, " stride=%d,%d dilation=%d,%d pad=%d,%d,%d,%d groups=%d", k->stride[0], k->stride[1],
-             k->dilation[0], k->dilation[1], k->pad[0], k->pad[1], k->pad[2], k->pad[3], k->g);
+    text_add(out, " stride=%d,%d dilation=%d,%d pad=%d,%d,%d,%d groups=%d", k->stride[0],
+             k->stride[1], k->dilation[0], k->dilation[1], k->pad[0], k->pad[1], k->pad[2],
+             k->pad[3], k->g);
 }
 
 /* An epilogue for an output of c channels, or none. */

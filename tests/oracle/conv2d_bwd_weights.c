@@ -32,8 +32,9 @@ static double terms(const struct problem *p, int k)
 static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     struct conv2d_random k = conv2d_pick(seed, budget);
-    text_add(out, "conv2d_bwd_weights dy=%dx%dx%dx%d x=%dx%dx%dx%d kernel=%d,%d", k.n, k.g * k.out_c,
-             k.out[0], k.out[1], k.n, k.g * k.in_c, k.in[0], k.in[1], k.kernel[0], k.kernel[1]);
+    text_add(out, "conv2d_bwd_weights dy=%dx%dx%dx%d x=%dx%dx%dx%d kernel=%d,%d", k.n,
+             k.g * k.out_c, k.out[0], k.out[1], k.n, k.g * k.in_c, k.in[0], k.in[1], k.kernel[0],
+             k.kernel[1]);
     conv2d_print(&k, out);
 }
 
