@@ -1,8 +1,8 @@
-/* conv2d_bwd_data/ref: one work-item an element of dx; gathers from every output that the element went
- * into. Arguments and defines as in conv2d_ref.cl. */
+/* conv2d_bwd_data/ref: one work-item an element of dx; gathers from every output that the element
+ * went into. Arguments and defines as in conv2d_ref.cl. */
 __kernel void conv2d_bwd_data_ref(__global float *restrict dx, __global const float *restrict dy,
-                                  __global const float *restrict w, int n, int in_c, int in_h, int in_w,
-                                  int out_c, int out_h, int out_w EPI_PARAMS)
+                                  __global const float *restrict w, int n, int in_c, int in_h,
+                                  int in_w, int out_c, int out_h, int out_w EPI_PARAMS)
 {
     const int i = get_global_id(0);
     if (i >= n)

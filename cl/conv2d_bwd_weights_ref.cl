@@ -1,5 +1,5 @@
-/* conv2d_bwd_weights/ref: one work-item an element of dw; adds over images, rows, columns in that order.
- * Arguments and defines as in conv2d_ref.cl. */
+/* conv2d_bwd_weights/ref: one work-item an element of dw; adds over images, rows, columns in that
+ * order. Arguments and defines as in conv2d_ref.cl. */
 
 /* The outputs [*lo, *hi) whose tap at `offset` lies inside an input of `extent`. */
 static inline void inside(int *lo, int *hi, int offset, int stride, int extent, int out)

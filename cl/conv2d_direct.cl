@@ -1,20 +1,20 @@
 /* conv2d/direct and conv2d_bwd_data/direct, CPU: one work-item a group of work, register tiles of
  * OCT channels x NV vectors of outputs.
  *
- * A work-item makes a band of band_rows output rows (or COLS columns of one row) in `split` channels.
- * The input is unfolded: every column tap gets its own copy of the rows, shifted and thinned by the
- * stride, so that the band's outputs, seen as one long row, read at unit stride and need no border.
- * A row tap is an offset of whole rows in that copy; with a stride there is one copy for each residue
- * of the row taps (PER_H of them). Weights are read where they are. `block` input channels at a time;
- * partial sums wait in y.
+ * A work-item makes a band of band_rows output rows (or COLS columns of one row) in `split`
+ * channels. The input is unfolded: every column tap gets its own copy of the rows, shifted and
+ * thinned by the stride, so that the band's outputs, seen as one long row, read at unit stride and
+ * need no border. A row tap is an offset of whole rows in that copy; with a stride there is one
+ * copy for each residue of the row taps (PER_H of them). Weights are read where they are. `block`
+ * input channels at a time; partial sums wait in y.
  *
  * The gradient with respect to x (BWD_DATA) is this convolution over dy with channels exchanged and
  * taps backwards, once for each residue (h0, w0) of x's rows and columns modulo the stride.
  *
  * VW OCT NV COLS                  tunables; ROWS, OCS, ICB come as band_rows, split, block
  * KH KW SH SW DH DW PT PL GROUPS  geometry of the forward convolution
- * PER_H PER_W                     stride / gcd(stride, dilation): taps so far apart have one residue
- * STEP_H STEP_W                   dilation / gcd: and are so many input rows apart
+ * PER_H PER_W                     stride / gcd(stride, dilation): every PER-th tap has one residue
+ * STEP_H STEP_W                   dilation / gcd: those are so many rows of their copy apart
  */
 
 /* One direction of what to compute: taps, and where they are. */
@@ -31,8 +31,8 @@ struct axis {
 #define V_SW 1
 #define V_DW STEP_W
 #define V_PER 1
-#define TAP_H(q, t) (-(t) * PER_H)
-#define TAP_W(j) (-(j) * PER_W)
+#define TAP_H(q, t) (-(t)*PER_H)
+#define TAP_W(j) (-(j)*PER_W)
 #define WEIGHTS_OUT (KH * KW)
 #define WEIGHTS_IN (out_c * KH * KW)
 #define PHASE_PARAMS , int h0, int w0
@@ -43,7 +43,7 @@ struct axis {
 #define V_SW SW
 #define V_DW DW
 #define V_PER PER_H
-#define TAP_H(q, t) ((q) + (t) * PER_H)
+#define TAP_H(q, t) ((q) + (t)*PER_H)
 #define TAP_W(j) (j)
 #define WEIGHTS_OUT (in_c * KH * KW)
 #define WEIGHTS_IN (KH * KW)
@@ -62,9 +62,10 @@ static inline void thin(__local float *dst, __local const float *src, int n)
 #endif
 }
 
-/* One channel's rows to u: [tap column][residue][slot][column]; pad holds the rows before thinning. */
+/* One channel to u: [column tap][residue][slot][column]; pad holds the rows before thinning. */
 static inline void unfold(__local float *u, __local float *pad, __global const float *x, int in_h,
-                          int in_w, int top, int left, int slots, int residues, int cols, int taps_w)
+                          int in_w, int top, int left, int slots, int residues, int cols,
+                          int taps_w)
 {
     const int width = (cols - 1) * V_SW + (taps_w - 1) * V_DW + 1;
     const bool direct = V_SW == 1 && taps_w == 1;
@@ -93,7 +94,8 @@ struct band {
     int y0, y_plane, out_w;     /* pixel 0 of channel 0 in y; floats of a channel and of a row */
 };
 
-static inline struct axis axis_of(int k, int stride, int dilation, int pad, int at, int per, int step)
+static inline struct axis axis_of(int k, int stride, int dilation, int pad, int at, int per,
+                                  int step)
 {
     struct axis a;
 #ifdef BWD_DATA
@@ -111,8 +113,8 @@ static inline struct axis axis_of(int k, int stride, int dilation, int pad, int 
     return a;
 }
 
-static inline struct band band_of(int in_c, int in_h, int out_c, int out_h, int out_w, int h0, int w0,
-                                  int row0, int col0, int rows, int cols, int img)
+static inline struct band band_of(int in_c, int in_h, int out_c, int out_h, int out_w, int h0,
+                                  int w0, int row0, int col0, int rows, int cols, int img)
 {
     struct band b;
     b.h = axis_of(KH, SH, DH, PT, h0, PER_H, STEP_H);
@@ -142,8 +144,8 @@ static inline struct band band_of(int in_c, int in_h, int out_c, int out_h, int 
 #endif
 
 /* Partial sums of n channels from channel o, pixel p on, to the tile t. */
-static inline void fetch(__local float *t, __global const float *y, const struct band *b, int o, int n,
-                         int p)
+static inline void fetch(__local float *t, __global const float *y, const struct band *b, int o,
+                         int n, int p)
 {
     const int px = min(NV * VW, b->px - p);
     y += b->y0 + o * b->y_plane;
@@ -159,8 +161,8 @@ static inline void fetch(__local float *t, __global const float *y, const struct
 }
 
 /* The tile to y, through the epilogue when its sums are complete; c is the number of channel o. */
-static inline void put(__local const float *t, __global float *y, const struct band *b, int o, int n,
-                       int p, int c, bool complete EPI_PARAMS)
+static inline void put(__local const float *t, __global float *y, const struct band *b, int o,
+                       int n, int p, int c, bool complete EPI_PARAMS)
 {
     const int px = min(NV * VW, b->px - p);
     int i = b->y0 + o * b->y_plane;
@@ -223,8 +225,8 @@ static inline void multiply(VF acc[OCT][NV], const int at[OCT], const struct ban
     }
 }
 
-/* n <= OCT channels from o on, NV vectors from pixel p on: in t the sums so far (zeros when `fresh`)
- * become those with nc more input channels. */
+/* n <= OCT channels from o on, NV vectors from pixel p on: in t the sums so far (zeros when
+ * `fresh`) become those with nc more input channels. */
 static inline void tile(__local float *t, const struct band *b, __local const float *u,
                         __global const float *w, int nc, int o, int n, int p, bool fresh)
 {
@@ -242,11 +244,11 @@ static inline void tile(__local float *t, const struct band *b, __local const fl
         vf_store_local(acc[i / NV][i % NV], t + i * VW);
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void conv2d_direct(__global float *restrict y, __global const float *restrict x,
-                   __global const float *restrict w, int in_c, int in_h, int in_w, int out_c,
-                   int out_h, int out_w, int band_rows, int split, int block PHASE_PARAMS,
-                   __local float *restrict u EPI_PARAMS)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv2d_direct(__global float *restrict y, __global const float *restrict x,
+              __global const float *restrict w, int in_c, int in_h, int in_w, int out_c, int out_h,
+              int out_w, int band_rows, int split, int block PHASE_PARAMS,
+              __local float *restrict u EPI_PARAMS)
 {
 #ifndef BWD_DATA
     const int h0 = 0, w0 = 0;

@@ -1,5 +1,8 @@
-/* conv2d/ref: one work-item an element of y, any geometry. Products are added in the order channel, row,
- * column. Channels are those of one group. KH, KW filter; SH, SW stride; DH, DW dilation; PT, PL padding; GROUPS. */
+/* conv2d/ref: one work-item an element of y, any geometry. Products are added in the order channel,
+ * row, column. in_c and out_c are those of one group.
+ *
+ * KH KW SH SW DH DW PT PL GROUPS  filter, stride, dilation, padding above and to the left, groups
+ */
 __kernel void conv2d_ref(__global float *restrict y, __global const float *restrict x,
                          __global const float *restrict w, int n, int in_c, int in_h, int in_w,
                          int out_c, int out_h, int out_w EPI_PARAMS)
