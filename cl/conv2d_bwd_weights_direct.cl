@@ -18,13 +18,21 @@
 #define TAPS_H (TILES_H * TR) /* with those that the last tile has too many */
 #define TAPS_W (TILES_W * TS)
 
-/* The halves of v, one element of each in turn. */
+/* Elements of a and b in turn: of their lower halves, of their upper halves. Element by element, for
+ * oclgrind 21.10 crashes where halves are put together. */
 #if VW == 16
-#define INTERLEAVED(v) ((v).s08192a3b4c5d6e7f)
+#define ZIP_LO(a, b)                                                                               \
+    (VF)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, \
+         b.s7)
+#define ZIP_HI(a, b)                                                                               \
+    (VF)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, \
+         b.sf)
 #elif VW == 8
-#define INTERLEAVED(v) ((v).s04152637)
+#define ZIP_LO(a, b) (VF)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
+#define ZIP_HI(a, b) (VF)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
 #else
-#define INTERLEAVED(v) ((v).s0213)
+#define ZIP_LO(a, b) (VF)(a.s0, b.s0, a.s1, b.s1)
+#define ZIP_HI(a, b) (VF)(a.s2, b.s2, a.s3, b.s3)
 #endif
 
 /* v[i][j] = v[j][i]: log2(VW) times the perfect shuffle of rows. */
@@ -35,8 +43,8 @@ static inline void transpose(VF *v)
         VF t[VW];
 #pragma unroll
         for (int i = 0; i < VW / 2; i++) {
-            t[2 * i] = INTERLEAVED((VF)(v[i].lo, v[i + VW / 2].lo));
-            t[2 * i + 1] = INTERLEAVED((VF)(v[i].hi, v[i + VW / 2].hi));
+            t[2 * i] = ZIP_LO(v[i], v[i + VW / 2]);
+            t[2 * i + 1] = ZIP_HI(v[i], v[i + VW / 2]);
         }
 #pragma unroll
         for (int i = 0; i < VW; i++)

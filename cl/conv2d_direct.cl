@@ -62,26 +62,10 @@ static inline void thin(__local float *dst, __local const float *src, int n)
 #endif
 }
 
-/* One channel to u: [column tap][residue][slot][column]; pad holds the rows before thinning. */
-static inline void unfold(__local float *u, __local float *pad, __global const float *x, int in_h,
-                          int in_w, int top, int left, int slots, int residues, int cols,
-                          int taps_w)
+static inline void clear(__local float *p, int n)
 {
-    const int width = (cols - 1) * V_SW + (taps_w - 1) * V_DW + 1;
-    const bool direct = V_SW == 1 && taps_w == 1;
-    __local float *row = direct ? u : pad;
-    for (int q = 0; q < residues; q++) {
-        for (int k = 0; k < slots; k++, row += width) {
-            const int ih = top + q * DH + k * V_SH;
-            const bool inside = ih >= 0 && ih < in_h;
-            copy_window(row, x + (inside ? ih * in_w : 0), inside ? in_w : 0, left, width);
-        }
-    }
-    if (direct)
-        return;
-    for (int j = 0; j < taps_w; j++)
-        for (int k = 0; k < residues * slots; k++, u += cols)
-            thin(u, pad + k * width + j * V_DW, cols);
+    for (int i = 0; i < n; i += VW)
+        vf_store_local((VF)(0.0f), p + i);
 }
 
 /* What a work-item computes, and how it lies in memory. */
@@ -89,6 +73,7 @@ struct band {
     struct axis h, w;
     int rows, cols, px;         /* outputs: px = rows * cols */
     int residues, slots, plane; /* of the unfolded input: floats of one channel and column tap */
+    int width;                  /* of an input row before thinning */
     int top, in_h;              /* input row of output row 0, tap 0 */
     int wo, wi;                 /* floats between weights of output and of input channels */
     int y0, y_plane, out_w;     /* pixel 0 of channel 0 in y; floats of a channel and of a row */
@@ -125,6 +110,7 @@ static inline struct band band_of(int in_c, int in_h, int out_c, int out_h, int 
     b.residues = min(b.h.taps, V_PER);
     b.slots = rows + (b.h.taps - 1) / V_PER * STEP_H;
     b.plane = b.residues * b.slots * cols;
+    b.width = (cols - 1) * V_SW + (b.w.taps - 1) * V_DW + 1;
     b.top = row0 * V_SH - b.h.pad;
     b.in_h = in_h;
     b.wo = WEIGHTS_OUT;
@@ -133,6 +119,26 @@ static inline struct band band_of(int in_c, int in_h, int out_c, int out_h, int 
     b.y0 = img * out_c * b.y_plane + (h0 + row0 * OUT_SH) * out_w + w0 + col0 * OUT_SW;
     b.out_w = out_w;
     return b;
+}
+
+/* One channel to u: [column tap][residue][slot][column]; pad holds the rows before thinning. */
+static inline void unfold(__local float *u, __local float *pad, __global const float *x,
+                          const struct band *b, int in_w, int left)
+{
+    const bool direct = V_SW == 1 && b->w.taps == 1;
+    __local float *row = direct ? u : pad;
+    for (int q = 0; q < b->residues; q++) {
+        for (int k = 0; k < b->slots; k++, row += b->width) {
+            const int ih = b->top + q * DH + k * V_SH;
+            const bool inside = ih >= 0 && ih < b->in_h;
+            copy_window(row, x + (inside ? ih * in_w : 0), inside ? in_w : 0, left, b->width);
+        }
+    }
+    if (direct)
+        return;
+    for (int j = 0; j < b->w.taps; j++)
+        for (int k = 0; k < b->residues * b->slots; k++, u += b->cols)
+            thin(u, pad + k * b->width + j * V_DW, b->cols);
 }
 
 /* Where pixel p of a channel is. A dense band is whole rows, or a part of one. */
@@ -265,14 +271,17 @@ conv2d_direct(__global float *restrict y, __global const float *restrict x,
     const int channel = b.w.taps * b.plane;
     __local float *t = u + min(block, depth) * channel + (NV + 1) * VW;
     __local float *pad = t + OCT * NV * VW;
+    /* What vectors reach beyond the ends is never stored, but should be no slow denormal either. */
+    clear(t - (NV + 1) * VW, (NV + 1) * VW);
+    clear(pad + b.residues * b.slots * b.width, 2 * VW);
 
     x += img * in_c * in_h * in_w;
     w += group * in_c * out_c * KH * KW + b.h.first * KW + b.w.first;
     for (int c0 = 0; c0 == 0 || c0 < depth; c0 += block) {
         const int nc = min(block, depth - c0);
         for (int c = 0; c < nc; c++)
-            unfold(u + c * channel, pad, x + (c0 + c) * in_h * in_w, in_h, in_w, b.top,
-                   col0 * V_SW - b.w.pad, b.slots, b.residues, b.cols, b.w.taps);
+            unfold(u + c * channel, pad, x + (c0 + c) * in_h * in_w, &b, in_w,
+                   col0 * V_SW - b.w.pad);
         for (int p = 0; p < b.px; p += NV * VW) {
             for (int o = o_first; o < o_last; o += OCT) {
                 const int n = min(OCT, o_last - o);

@@ -13,7 +13,7 @@ static const struct net {
     int min_size;                /* below this a feature map vanishes */
     enum ocelli_init_kind init;
 } nets[] = {
-    {"lenet5", net_lenet5, 28, 1, 10, 12, OCELLI_INIT_DEFAULT},
+    {"lenet5", net_lenet5, 28, 1, 10, 12, OCELLI_INIT_XAVIER},
     {"lenet5-1998", net_lenet5_1998, 28, 1, 10, 28, OCELLI_INIT_LECUN},
 };
 

@@ -1,4 +1,7 @@
 #include "ops/conv2d.h"
+
+#include <limits.h>
+
 #include "ops/shared.h"
 
 static const struct attr attrs[] = {CONV2D_INTS(kernel, 2, 1, 1), CONV2D_ATTRS, ATTR_END};
@@ -127,7 +130,8 @@ static bool direct_valid(const struct problem *p, const struct caps *caps, const
         return false;
     struct tiling t = tiling_of(&c, tv);
     return tv[T_ICB] % tv[T_TC] == 0 && tv[T_TC] * tv[T_TR] * tv[T_TS] * tv[T_NV] <= MAX_TILE &&
-           t.local <= caps->local_bytes / sizeof(float);
+           t.local <= caps->local_bytes / sizeof(float) &&
+           t.part <= caps->max_alloc / sizeof(float);
 }
 
 /* Cycles of all tiles for one pixel: multiply-adds against loads of a step. */
@@ -141,33 +145,52 @@ static double tile_cycles(const struct conv2d *c, const struct caps *caps, const
            (double)div_up((size_t)c->in_c, (size_t)tv[T_TC]) * (MAX(MAX(fma, load), 4) + 1.5);
 }
 
-static void choose_tile(const struct conv2d *c, const struct caps *caps, int *tv)
+/* Keeps t[VW, NV, TC, TR, TS] in tv when it is the best so far and fits the registers. */
+static void try_tile(const struct conv2d *c, const struct caps *caps, const int *t, double *best,
+                     int *tv)
 {
     const int regs = caps->vector_width == 16 ? 31 : 15;
+    if (t[T_VW] > caps->vector_width || (t[T_TC] * t[T_TR] * t[T_TS] + 1) * t[T_NV] > regs)
+        return;
+    double cycles = tile_cycles(c, caps, t);
+    if (*best != 0 && cycles >= *best)
+        return;
+    *best = cycles;
+    for (int i = T_VW; i <= T_TS; i++)
+        tv[i] = t[i];
+}
+
+/* t[tunable]'s next value; false when that is none, or above `limit`. */
+static bool next_value(int tunable, int *t, int limit)
+{
+    const int *v = direct_tunables[tunable].values;
+    while (*v && *v <= t[tunable])
+        v++;
+    t[tunable] = *v;
+    return *v && *v <= limit;
+}
+
+static void choose_tile(const struct conv2d *c, const struct caps *caps, int *tv)
+{
     double best = 0;
     int t[MAX_TUNABLES];
     for (int i = 0; i < MAX_TUNABLES; i++)
         t[i] = tv[i];
-    for (const int *vw = direct_tunables[T_VW].values; *vw; vw++)
-        for (const int *nv = direct_tunables[T_NV].values; *nv; nv++)
-            for (const int *tc = direct_tunables[T_TC].values; *tc && *tc <= c->in_c; tc++)
-                for (const int *tr = direct_tunables[T_TR].values; *tr && *tr <= c->kernel[0]; tr++)
-                    for (const int *ts = direct_tunables[T_TS].values; *ts && *ts <= c->kernel[1];
-                         ts++) {
-                        if (*vw > caps->vector_width || (*tc * *tr * *ts + 1) * *nv > regs)
-                            continue;
-                        t[T_VW] = *vw;
-                        t[T_NV] = *nv;
-                        t[T_TC] = *tc;
-                        t[T_TR] = *tr;
-                        t[T_TS] = *ts;
-                        double cycles = tile_cycles(c, caps, t);
-                        if (best == 0 || cycles < best) {
-                            best = cycles;
-                            for (int i = 0; i <= T_TS; i++)
-                                tv[i] = t[i];
-                        }
-                    }
+    for (const int *vw = direct_tunables[T_VW].values; *vw; vw++) {
+        t[T_VW] = *vw;
+        t[T_NV] = 0;
+        while (next_value(T_NV, t, INT_MAX)) {
+            t[T_TC] = 0;
+            while (next_value(T_TC, t, c->in_c)) {
+                t[T_TR] = 0;
+                while (next_value(T_TR, t, c->kernel[0])) {
+                    t[T_TS] = 0;
+                    while (next_value(T_TS, t, c->kernel[1]))
+                        try_tile(c, caps, t, &best, tv);
+                }
+            }
+        }
+    }
 }
 
 static int at_most(int tunable, size_t limit)
@@ -186,10 +209,10 @@ static int at_least(int tunable, size_t limit)
     return *v;
 }
 
-#define LOCAL_BYTES (256 * 1024) /* dy and input bands: half a core's second-level cache or less \
-                                  */
-#define WANT_ITEMS \
-    16 /* fixed: chunks decide the order of additions, and must not depend on the device */
+/* The bands of dy and x: about half of a core's second-level cache. */
+#define LOCAL_BYTES (256 * 1024)
+/* Not the number of cores: chunks decide the order of additions, and so the result's last bits. */
+#define WANT_ITEMS 16
 
 static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
 {

@@ -4,6 +4,8 @@
 /* COLS when a band is whole rows, as it is wherever they fit: one program for all widths. */
 #define WHOLE 1048576
 
+#define MAX_TILE 32 /* vectors: more are never registers, and compile slowly */
+
 enum { T_VW, T_OCT, T_NV, T_ROWS, T_COLS, T_OCS, T_ICB };
 
 const struct tunable conv2d_direct_tunables[] = {
@@ -30,8 +32,7 @@ static int gcd(int a, int b)
     return a;
 }
 
-/* The convolution that a launch computes; for dx the one of residue (0, 0), which is the largest.
- */
+/* The convolution that a launch computes; for dx that of residue (0, 0), which is the largest. */
 struct pass {
     int in_c, out_c;
     int in_h, pad; /* rows of the input; output row 0 begins `pad` rows before them */
@@ -78,7 +79,7 @@ bool conv2d_direct_valid(const struct conv2d *c, bool data, const struct caps *c
     for (int i = 0; conv2d_direct_tunables[i].name; i++)
         if (tv[i] < 1)
             return false;
-    return (tv[T_COLS] >= p.n[1] || tv[T_ROWS] == 1) &&
+    return (tv[T_COLS] >= p.n[1] || tv[T_ROWS] == 1) && tv[T_OCT] * tv[T_NV] <= MAX_TILE &&
            local_floats(&p, tv) * sizeof(float) <= (double)caps->local_bytes;
 }
 
@@ -108,15 +109,14 @@ static int items(const struct pass *p, const int *tv)
                  div_up((size_t)p->n[1], (size_t)tv[T_COLS]));
 }
 
-/* Row taps that a tile of `px` pixels from p on computes: those that meet the image. */
+/* Row taps that a tile of `px` pixels from `at` on computes: those that meet the image. */
 static int tile_taps(const struct pass *p, int at, int px, int cols)
 {
-    int first = at / cols * p->stride[0] - p->pad,
-        last = (at + px - 1) / cols * p->stride[0] - p->pad;
+    int first = at / cols * p->stride[0] - p->pad;
+    int last = (at + px - 1) / cols * p->stride[0] - p->pad;
     int n = 0;
-    for (int r = 0; r < p->taps[0]; r++) {
+    for (int r = 0; r < p->taps[0]; r++)
         n += last + r * p->dilation >= 0 && first + r * p->dilation < p->in_h;
-    }
     return n;
 }
 
