@@ -66,6 +66,11 @@ OCELLI_API ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
                                       const struct ocelli_shape *shape,
                                       const struct ocelli_init *init);
 
+/* A weight of any type with its content; the data are copied. */
+OCELLI_API ocelli_value ocelli_weight_data(struct ocelli_graph *g, const char *name,
+                                           enum ocelli_dtype dtype,
+                                           const struct ocelli_shape *shape, const void *data);
+
 /* A float tensor that persists between runs and is not trained (momentum, running averages). */
 OCELLI_API ocelli_value ocelli_state(struct ocelli_graph *g, const char *name,
                                      const struct ocelli_shape *shape,
