@@ -61,6 +61,46 @@ int check_labels(const struct problem *p, int i, int x)
     return 0;
 }
 
+int check_one_type(const struct problem *p)
+{
+    for (int i = 1; i < op_inputs(p->op); i++)
+        if (p->in[i].shape.rank >= 0 && p->in[i].dtype != p->in[0].dtype)
+            return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, %s is %s", p->op->name, p->op->in[0],
+                        dtype_name(p->in[0].dtype), p->op->in[i], dtype_name(p->in[i].dtype));
+    return 0;
+}
+
+/* ---- Types ---- */
+
+void launch_type(struct launch *k, const char *prefix, enum ocelli_dtype dtype)
+{
+    static const char *const names[] = {
+        [OCELLI_F32] = "float", [OCELLI_I32] = "int",   [OCELLI_U8] = "uchar",  [OCELLI_F64] = "double",
+        [OCELLI_F16] = "half",  [OCELLI_I64] = "long",  [OCELLI_I16] = "short", [OCELLI_I8] = "char",
+        [OCELLI_U16] = "ushort", [OCELLI_U32] = "uint", [OCELLI_U64] = "ulong", [OCELLI_BOOL] = "uchar",
+    };
+    const char *how = dtype == OCELLI_F16 ? "half" : "plain";
+    launch_define(k, "%s=%s", prefix, names[dtype]);
+    launch_define(k, "%s_C=%s", prefix, dtype == OCELLI_F16 ? "float" : names[dtype]);
+    launch_define(k, "%s_LOAD=load_%s", prefix, how);
+    launch_define(k, "%s_STORE=store_%s", prefix, how);
+}
+
+bool types_fit(const struct problem *p, const struct caps *caps)
+{
+    bool doubles = false;
+    for (int i = 0; i < p->n_in; i++)
+        doubles |= p->in[i].shape.rank >= 0 && p->in[i].dtype == OCELLI_F64;
+    for (int i = 0; i < p->n_out; i++)
+        doubles |= p->out[i].dtype == OCELLI_F64;
+    return !doubles || caps->fp64;
+}
+
+bool dtype_is_float(enum ocelli_dtype dtype)
+{
+    return dtype == OCELLI_F32 || dtype == OCELLI_F16 || dtype == OCELLI_F64;
+}
+
 /* ---- One work-item an element ---- */
 
 const struct tunable element_tunables[] = {

@@ -17,6 +17,18 @@ int check_channels(const struct problem *p, int i, int x);
 /* Input i is N int32 labels of input x, N x C. */
 int check_labels(const struct problem *p, int i, int x);
 
+/* Every input and output has the type of input 0 (SHAPE otherwise). */
+int check_one_type(const struct problem *p);
+
+/* ---- Types ---- */
+
+/* Defines <prefix> and its kin, by which a kernel reads and writes elements of the type (cl/prelude.clh). */
+void launch_type(struct launch *k, const char *prefix, enum ocelli_dtype dtype);
+/* Can the device compute with every type of the problem? For a variant's `applicable`. */
+bool types_fit(const struct problem *p, const struct caps *caps);
+/* The type's kind. */
+bool dtype_is_float(enum ocelli_dtype dtype); /* F16, F32, F64 */
+
 /* ---- One work-item an element ---- */
 
 extern const struct tunable element_tunables[]; /* GROUP */
