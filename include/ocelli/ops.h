@@ -57,7 +57,8 @@ OCELLI_API ocelli_value ocelli_gemm(struct ocelli_graph *g, ocelli_value a, ocel
 OCELLI_API ocelli_value ocelli_bias(struct ocelli_graph *g, ocelli_value x, ocelli_value b);
 OCELLI_API ocelli_value ocelli_scale(struct ocelli_graph *g, ocelli_value x, ocelli_value s);
 
-/* Functions of each element by itself. */
+/* Functions of each element by itself. RELU, CLIP, NEG, ABS and SIGN take every type, the others floating
+ * point ones. */
 enum ocelli_unary_kind {
     OCELLI_RELU = 1,     /* max(x, 0) */
     OCELLI_SIGMOID,      /* 1 / (1 + exp(-x)) */
@@ -85,6 +86,8 @@ enum ocelli_unary_kind {
     OCELLI_CEIL,
     OCELLI_SIGN,
 };
+/* alpha and beta are taken as they are, 0 included; only TANH's have defaults. FLT_MAX stands for
+ * infinity: a bound of CLIP that is none. */
 struct ocelli_unary_params {
     enum ocelli_unary_kind kind;
     float alpha, beta;
@@ -235,7 +238,7 @@ OCELLI_API ocelli_value ocelli_reduce(struct ocelli_graph *g, ocelli_value x,
 
 /* The index (I64) of the largest (smallest) element along an axis. */
 struct ocelli_argmax_params {
-    int axis;
+    int axis; /* here and below: negative counts from the end */
     bool keepdims, smallest, last;
 };
 OCELLI_API ocelli_value ocelli_argmax(struct ocelli_graph *g, ocelli_value x,
@@ -258,6 +261,13 @@ OCELLI_API ocelli_value ocelli_batchnorm(struct ocelli_graph *g, ocelli_value x,
                                          ocelli_value shift, ocelli_value mean,
                                          ocelli_value variance,
                                          const struct ocelli_batchnorm_params *p);
+
+/* The same with mean and variance (divided by the count) of the batch itself. *mean and *variance are the
+ * running averages and become the updated ones. */
+OCELLI_API ocelli_value ocelli_batchnorm_train(struct ocelli_graph *g, ocelli_value x,
+                                               ocelli_value scale, ocelli_value shift,
+                                               ocelli_value *mean, ocelli_value *variance,
+                                               const struct ocelli_batchnorm_params *p);
 
 /* (x - mean) / sqrt(variance + epsilon) over the dimensions from `axis` on, for each of the others
  * (layer normalisation: Ba et al. 2016; instance normalisation, axis 2: Ulyanov et al. 2016). */
@@ -290,39 +300,31 @@ struct ocelli_nll_params {
 OCELLI_API ocelli_value ocelli_nll(struct ocelli_graph *g, ocelli_value x, ocelli_value target,
                                    ocelli_value weight, const struct ocelli_nll_params *p);
 
-/* ---- Any number of spatial dimensions (1 to 3): N x C x D.. ---- */
+/* ---- One or two spatial dimensions: N x C x W, N x C x H x W ---- */
 
-/* As conv2d, pads all begins and then all ends. */
+/* As conv2d, for each of the spatial dimensions of x; pads all begins and then all ends. */
 struct ocelli_conv_params {
-    int dims; /* spatial dimensions: default the rank of x less 2 */
-    int stride[3], dilation[3], pad[6];
+    int stride[2], dilation[2], pad[4];
     int groups;
 };
-/* One and two dimensions become conv2d. */
 OCELLI_API ocelli_value ocelli_conv(struct ocelli_graph *g, ocelli_value x, ocelli_value w,
                                     const struct ocelli_conv_params *p);
 /* The transpose of a convolution (its gradient with respect to x). w C x M/groups x R..; y's
  * extents = stride (extent - 1) + output_pad + dilation (R - 1) + 1 - pads. */
 struct ocelli_conv_transpose_params {
     struct ocelli_conv_params conv;
-    int output_pad[3];
+    int output_pad[2];
 };
 OCELLI_API ocelli_value ocelli_conv_transpose(struct ocelli_graph *g, ocelli_value x,
                                               ocelli_value w,
                                               const struct ocelli_conv_transpose_params *p);
 struct ocelli_pool_params {
     enum ocelli_pool_kind kind;
-    int dims;
-    int kernel[3], stride[3], dilation[3], pad[6];
+    int kernel[2], stride[2], dilation[2], pad[4];
     bool ceil_mode, count_include_pad;
-    bool column_major; /* of the index: the last spatial dimension counts slowest */
 };
-/* index may be NULL; else *index becomes the place (I64) of each maximum in the whole of x. */
 OCELLI_API ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x,
-                                    const struct ocelli_pool_params *p, ocelli_value *index);
-/* Zeros, and x's elements where index (I64, places in the whole of y) says. */
-OCELLI_API ocelli_value ocelli_unpool(struct ocelli_graph *g, ocelli_value x, ocelli_value index,
-                                      const struct ocelli_shape *shape);
+                                    const struct ocelli_pool_params *p);
 
 /* ---- Layers: operations together with their weights, named "<name>.weight", "<name>.bias" ---- */
 

@@ -59,7 +59,8 @@ static size_t budget_for(size_t bytes)
 {
     size_t n;
 
-    return mul_size(bytes, ONNX_MEMORY_FACTOR, &n) && add_size(n, ONNX_MEMORY_EXTRA, &n) ? n : SIZE_MAX;
+    return mul_size(bytes, ONNX_MEMORY_FACTOR, &n) && add_size(n, ONNX_MEMORY_EXTRA, &n) ? n
+                                                                                         : SIZE_MAX;
 }
 
 static int unpack_failed(const struct budget *b, const char *name, size_t bytes)
@@ -67,7 +68,8 @@ static int unpack_failed(const struct budget *b, const char *name, size_t bytes)
     if (b->exhausted)
         return fail_memory();
     if (b->refused)
-        return fail(OCELLI_ERR_FORMAT, "%s: needs more memory than a file of %zu bytes may ask for", name, bytes);
+        return fail(OCELLI_ERR_FORMAT, "%s: needs more memory than a file of %zu bytes may ask for",
+                    name, bytes);
     return fail(OCELLI_ERR_FORMAT, "%s: no ONNX model, or damaged", name);
 }
 
@@ -83,7 +85,7 @@ int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_
     if (!f)
         return fail_memory();
     f->model = onnx__model__unpack(&a, bytes, data);
-    if (!f->model || !(f->path = strdup(name))) {
+    if (!f->model || !(f->name = strdup(name))) {
         int err = f->model ? fail_memory() : unpack_failed(&b, name, bytes);
         onnx_close(&f);
         return err;
@@ -107,6 +109,8 @@ int onnx_open(struct onnx_file **out, const char *path)
         return err;
     err = onnx_parse(out, path, data, bytes);
     free(data);
+    if (!err)
+        (*out)->path = (*out)->name;
     return err;
 }
 
@@ -120,9 +124,18 @@ void onnx_close(struct onnx_file **file)
         return;
     if (f->model)
         onnx__model__free_unpacked(f->model, &a);
-    free(f->path);
+    free(f->name);
     free(f);
     *file = NULL;
+}
+
+void onnx_tensor_drop(Onnx__Tensor *t)
+{
+    struct budget b = {0};
+
+    budget_free(&b, t->raw_data.data);
+    t->raw_data = (ProtobufCBinaryData){0};
+    t->has_raw_data = false;
 }
 
 int onnx_tensor_file(const char *path, struct desc *desc, void **data, char **name)

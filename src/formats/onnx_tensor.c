@@ -1,11 +1,11 @@
-/* Tensors in ONNX files: the element types, the fields that may hold the elements, files beside the model. */
+/* Tensors in ONNX files: the element types, the fields that may hold the elements, files beside the
+ * model. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -21,9 +21,9 @@ static const struct {
     enum ocelli_dtype dtype;
     enum field field; /* that holds the elements when raw_data does not */
 } types[] = {
-    {1, OCELLI_F32, FIELD_FLOAT},  {2, OCELLI_U8, FIELD_INT32},    {3, OCELLI_I8, FIELD_INT32},
-    {4, OCELLI_U16, FIELD_INT32},  {5, OCELLI_I16, FIELD_INT32},   {6, OCELLI_I32, FIELD_INT32},
-    {7, OCELLI_I64, FIELD_INT64},  {9, OCELLI_BOOL, FIELD_INT32},  {10, OCELLI_F16, FIELD_INT32},
+    {1, OCELLI_F32, FIELD_FLOAT},   {2, OCELLI_U8, FIELD_INT32},    {3, OCELLI_I8, FIELD_INT32},
+    {4, OCELLI_U16, FIELD_INT32},   {5, OCELLI_I16, FIELD_INT32},   {6, OCELLI_I32, FIELD_INT32},
+    {7, OCELLI_I64, FIELD_INT64},   {9, OCELLI_BOOL, FIELD_INT32},  {10, OCELLI_F16, FIELD_INT32},
     {11, OCELLI_F64, FIELD_DOUBLE}, {12, OCELLI_U32, FIELD_UINT64}, {13, OCELLI_U64, FIELD_UINT64},
 };
 
@@ -51,18 +51,47 @@ int onnx_type_number(enum ocelli_dtype dtype)
 }
 
 /* ---- External data ----
- * The location is a path below the model's folder. Opening it must not lead anywhere else: no "..", no
- * absolute path, no link on the way, nothing but a plain file, however the names are arranged. The kernel
- * checks all of that in one call, so nothing can change between check and use. */
+ * The location is a path below the model's folder. Opening it must not lead anywhere else: no "..",
+ * no absolute path, no link on the way, nothing but a plain file, however the names are arranged.
+ * Each folder on the way is opened from the one before, never following a link, so nothing can
+ * change between check and use. */
 
+/* Location without "./" in front; further ones are refused, so that a file has one name. */
+static const char *plain_location(const char *location)
+{
+    while (location[0] == '.' && location[1] == '/')
+        location += 2;
+    return location;
+}
+
+/* Takes over `dir`. A descriptor, or -1 with errno. */
 static int open_beneath(int dir, const char *location)
 {
-    struct open_how how = {
-        .flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-    };
+    for (const char *s = plain_location(location);;) {
+        char part[NAME_MAX + 1];
+        size_t n = strcspn(s, "/");
+        bool last = s[n] == 0;
+        int fd = -1;
 
-    return (int)syscall(SYS_openat2, dir, location, &how, sizeof(how));
+        if (n > NAME_MAX)
+            errno = ENAMETOOLONG;
+        else if (n == 0 || (n <= 2 && s[0] == '.' && s[n - 1] == '.'))
+            errno = EXDEV;
+        else {
+            memcpy(part, s, n);
+            part[n] = 0;
+            fd = openat(dir, part,
+                        last ? O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+                             : O_PATH | O_CLOEXEC | O_NOFOLLOW | O_DIRECTORY);
+        }
+        int why = errno;
+        close(dir);
+        errno = why;
+        if (fd < 0 || last)
+            return fd;
+        dir = fd;
+        s += n + 1;
+    }
 }
 
 static int open_external(const char *path, const char *location, const char *what, int *out)
@@ -77,16 +106,19 @@ static int open_external(const char *path, const char *location, const char *wha
     dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     free(folder);
     if (dir < 0)
-        return fail(OCELLI_ERR_IO, "%s: %s: cannot open its folder: %s", path, what, strerror(errno));
+        return fail(OCELLI_ERR_IO, "%s: %s: cannot open its folder: %s", path, what,
+                    strerror(errno));
     fd = open_beneath(dir, location);
-    close(dir);
     if (fd < 0)
         return fail(OCELLI_ERR_IO, "%s: %s: external data \"%.200s\": %s", path, what, location,
-                    errno == EXDEV || errno == ELOOP ? "leads out of the model's folder" : strerror(errno));
+                    errno == EXDEV || errno == ELOOP || errno == ENOTDIR
+                        ? "leads out of the model's folder, or over a link"
+                        : strerror(errno));
     /* A second name for the file could stand outside of the folder. */
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1) {
         close(fd);
-        return fail(OCELLI_ERR_FORMAT, "%s: %s: external data \"%.200s\" is not a plain file with one name", path,
+        return fail(OCELLI_ERR_FORMAT,
+                    "%s: %s: external data \"%.200s\" is not a plain file with one name", path,
                     what, location);
     }
     *out = fd;
@@ -108,6 +140,23 @@ struct external {
     bool sized;
 };
 
+uint64_t onnx_external(const Onnx__Tensor *t, const char **location)
+{
+    int row = type_row(t->data_type);
+    size_t bytes = row < 0 ? 0 : ocelli_dtype_size(types[row].dtype);
+
+    *location = NULL;
+    for (size_t i = 0; t->data_location == 1 && i < t->n_external_data; i++)
+        if (t->external_data[i]->key && strcmp(t->external_data[i]->key, "location") == 0)
+            *location = t->external_data[i]->value;
+    if (*location)
+        *location = plain_location(*location);
+    for (size_t i = 0; i < t->n_dims; i++)
+        if (t->dims[i] < 0 || !mul_size(bytes, (size_t)t->dims[i], &bytes))
+            return UINT64_MAX;
+    return bytes;
+}
+
 static int external_entries(const Onnx__Tensor *t, const char *what, struct external *e)
 {
     *e = (struct external){0};
@@ -118,16 +167,19 @@ static int external_entries(const Onnx__Tensor *t, const char *what, struct exte
         if (strcmp(key, "location") == 0)
             e->location = value;
         else if (strcmp(key, "offset") == 0 && !parse_number(value, &e->offset))
-            return fail(OCELLI_ERR_FORMAT, "%s: external data: offset \"%.40s\" is no number", what, value);
+            return fail(OCELLI_ERR_FORMAT, "%s: external data: offset \"%.40s\" is no number", what,
+                        value);
         else if (strcmp(key, "length") == 0 && !(e->sized = parse_number(value, &e->length)))
-            return fail(OCELLI_ERR_FORMAT, "%s: external data: length \"%.40s\" is no number", what, value);
+            return fail(OCELLI_ERR_FORMAT, "%s: external data: length \"%.40s\" is no number", what,
+                        value);
     }
     if (!e->location || !e->location[0])
         return fail(OCELLI_ERR_FORMAT, "%s: external data without a location", what);
     return 0;
 }
 
-static int read_external(const Onnx__Tensor *t, const char *path, const char *what, size_t bytes, void **data)
+static int read_external(const Onnx__Tensor *t, const char *path, const char *what, size_t bytes,
+                         void **data)
 {
     struct external e;
     struct stat st;
@@ -135,16 +187,19 @@ static int read_external(const Onnx__Tensor *t, const char *path, const char *wh
     int fd = -1, err;
 
     if (!path)
-        return fail(OCELLI_ERR_UNSUPPORTED, "%s: external data of a model that is not a file", what);
+        return fail(OCELLI_ERR_UNSUPPORTED, "%s: external data of a model that is not a file",
+                    what);
     TRY(external_entries(t, what, &e));
     if (e.sized && e.length != bytes)
         TRY(fail(OCELLI_ERR_FORMAT, "%s: external data of %llu bytes, its shape takes %zu", what,
                  (unsigned long long)e.length, bytes));
     TRY(open_external(path, e.location, what, &fd));
-    if (fstat(fd, &st) != 0 || e.offset > (uint64_t)st.st_size || bytes > (uint64_t)st.st_size - e.offset)
-        TRY(fail(OCELLI_ERR_FORMAT, "%s: external data: bytes %llu to %llu are not all in \"%.200s\" (%lld bytes)", what,
-                 (unsigned long long)e.offset, (unsigned long long)e.offset + bytes, e.location,
-                 (long long)st.st_size));
+    if (fstat(fd, &st) != 0 || e.offset > (uint64_t)st.st_size ||
+        bytes > (uint64_t)st.st_size - e.offset)
+        TRY(fail(OCELLI_ERR_FORMAT,
+                 "%s: external data: bytes %llu to %llu are not all in \"%.200s\" (%lld bytes)",
+                 what, (unsigned long long)e.offset, (unsigned long long)e.offset + bytes,
+                 e.location, (long long)st.st_size));
     /* Only now: the size is backed by a file. */
     if (!(*data = malloc(bytes ? bytes : 1)))
         TRY(fail_memory());
@@ -184,23 +239,38 @@ static size_t field_count(const Onnx__Tensor *t, enum field f)
     return 0;
 }
 
-/* Element i of a typed field, in the first bytes of *v: all machines we know keep the low bytes first. */
+/* Element i of a typed field, in the first bytes of *v: all machines we know keep the low bytes
+ * first. */
 static void field_element(const Onnx__Tensor *t, enum field f, size_t i, uint64_t *v)
 {
-    const void *p[] = {[FIELD_FLOAT] = t->float_data + i, [FIELD_INT32] = t->int32_data + i,
-                       [FIELD_INT64] = t->int64_data + i, [FIELD_UINT64] = t->uint64_data + i,
-                       [FIELD_DOUBLE] = t->double_data + i};
-    static const size_t size[] = {[FIELD_FLOAT] = 4, [FIELD_INT32] = 4, [FIELD_INT64] = 8, [FIELD_UINT64] = 8,
-                                  [FIELD_DOUBLE] = 8};
-
     *v = 0;
-    memcpy(v, p[f], size[f]);
+    switch (f) {
+    case FIELD_FLOAT:
+        memcpy(v, t->float_data + i, sizeof(*t->float_data));
+        break;
+    case FIELD_INT32:
+        memcpy(v, t->int32_data + i, sizeof(*t->int32_data));
+        break;
+    case FIELD_INT64:
+        memcpy(v, t->int64_data + i, sizeof(*t->int64_data));
+        break;
+    case FIELD_UINT64:
+        memcpy(v, t->uint64_data + i, sizeof(*t->uint64_data));
+        break;
+    case FIELD_DOUBLE:
+        memcpy(v, t->double_data + i, sizeof(*t->double_data));
+        break;
+    case FIELD_NONE:
+        break;
+    }
 }
 
-static int copy_field(const Onnx__Tensor *t, enum field f, const char *what, size_t count, size_t size, void **data)
+static int copy_field(const Onnx__Tensor *t, enum field f, const char *what, size_t count,
+                      size_t size, void **data)
 {
     if (field_count(t, f) != count)
-        return fail(OCELLI_ERR_FORMAT, "%s: %zu elements stored, its shape has %zu", what, field_count(t, f), count);
+        return fail(OCELLI_ERR_FORMAT, "%s: %zu elements stored, its shape has %zu", what,
+                    field_count(t, f), count);
     if (!(*data = malloc(count * size + 1)))
         return fail_memory();
     for (size_t i = 0; i < count; i++) {
@@ -212,21 +282,25 @@ static int copy_field(const Onnx__Tensor *t, enum field f, const char *what, siz
 }
 
 /* Extents of 0 are legal here: an empty shape tensor. */
-static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_shape *s, size_t *count)
+static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_shape *s,
+                        size_t *count)
 {
     *count = 1;
     if (t->n_dims > OCELLI_MAX_RANK)
-        return fail(OCELLI_ERR_UNSUPPORTED, "%s: rank %zu is above %d", what, t->n_dims, OCELLI_MAX_RANK);
+        return fail(OCELLI_ERR_UNSUPPORTED, "%s: rank %zu is above %d", what, t->n_dims,
+                    OCELLI_MAX_RANK);
     s->rank = (int)t->n_dims;
     for (int d = 0; d < s->rank; d++) {
         s->dim[d] = t->dims[d];
-        if (t->dims[d] < 0 || (uint64_t)t->dims[d] > SIZE_MAX || !mul_size(*count, (size_t)t->dims[d], count))
+        if (t->dims[d] < 0 || (uint64_t)t->dims[d] > SIZE_MAX ||
+            !mul_size(*count, (size_t)t->dims[d], count))
             return fail(OCELLI_ERR_FORMAT, "%s: extent %lld", what, (long long)t->dims[d]);
     }
     return 0;
 }
 
-int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc, void **data)
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,
+                void **data)
 {
     int row = type_row(t->data_type), err;
     size_t count, bytes, size;
@@ -244,7 +318,8 @@ int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struc
         TRY(read_external(t, path, what, bytes, data));
     } else if (t->has_raw_data) {
         if (t->raw_data.len != bytes)
-            TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes stored, its shape takes %zu", what, t->raw_data.len, bytes));
+            TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes stored, its shape takes %zu", what,
+                     t->raw_data.len, bytes));
         if (!(*data = malloc(bytes + 1)))
             TRY(fail_memory());
         if (bytes)
@@ -252,6 +327,8 @@ int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struc
     } else {
         TRY(copy_field(t, types[row].field, what, count, size, data));
     }
+    for (size_t i = 0; desc->dtype == OCELLI_BOOL && i < count; i++)
+        ((uint8_t *)*data)[i] = ((uint8_t *)*data)[i] != 0;
 out:
     if (err) {
         free(*data);

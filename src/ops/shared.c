@@ -1,5 +1,7 @@
 #include "ops/shared.h"
 
+#include <math.h>
+
 #include "ops/attrs.h"
 
 /* ---- Checks for infer ---- */
@@ -101,6 +103,29 @@ bool dtype_is_float(enum ocelli_dtype dtype)
     return dtype == OCELLI_F32 || dtype == OCELLI_F16 || dtype == OCELLI_F64;
 }
 
+void launch_whole(struct launch *k, const char *prefix, enum ocelli_dtype dtype, double v)
+{
+    static const struct {
+        int64_t min;
+        uint64_t max;
+    } range[] = {
+        [OCELLI_I32] = {INT32_MIN, INT32_MAX}, [OCELLI_U8] = {0, UINT8_MAX},
+        [OCELLI_I64] = {INT64_MIN, INT64_MAX}, [OCELLI_I16] = {INT16_MIN, INT16_MAX},
+        [OCELLI_I8] = {INT8_MIN, INT8_MAX},    [OCELLI_U16] = {0, UINT16_MAX},
+        [OCELLI_U32] = {0, UINT32_MAX},        [OCELLI_U64] = {0, UINT64_MAX},
+        [OCELLI_BOOL] = {0, 1},
+    };
+    if (v <= (double)range[dtype].min && range[dtype].min == INT64_MIN)
+        launch_define(k, "%s=LONG_MIN", prefix);
+    else if (v <= (double)range[dtype].min)
+        launch_define(k, "%s=(%lldL)", prefix, (long long)range[dtype].min);
+    else if (v >= (double)range[dtype].max)
+        launch_define(k, "%s=%llu%s", prefix, (unsigned long long)range[dtype].max,
+                      dtype == OCELLI_U64 ? "UL" : "L");
+    else
+        launch_define(k, "%s=(%.0fL)", prefix, trunc(v));
+}
+
 /* ---- One work-item an element ---- */
 
 const struct tunable element_tunables[] = {
@@ -182,12 +207,23 @@ void launch_rows(struct launch *k, const struct caps *caps, int group, size_t ro
 
 /* ---- Attributes ---- */
 
+void unary_defaults(void *attr)
+{
+    struct ocelli_unary_params *p = attr;
+    if (p->kind != OCELLI_TANH)
+        return;
+    if (p->alpha == 0)
+        p->alpha = 1;
+    if (p->beta == 0)
+        p->beta = 1;
+}
+
 const struct attr unary_attrs[] = {
     {.name = "kind", .type = ATTR_ENUM, .offset = offsetof(struct ocelli_unary_params, kind),
      .count = 1, .words = act_words, .min = 1},
     {.name = "alpha", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, alpha),
-     .count = 1, .def = 1},
+     .count = 1},
     {.name = "beta", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, beta),
-     .count = 1, .def = 1},
+     .count = 1},
     ATTR_END,
 };
