@@ -213,10 +213,119 @@ static ocelli_value net_lecun(void)
     return tail(ocelli_layer_dense(g, "f3", y, 5));
 }
 
+static ocelli_value positive(ocelli_value x)
+{
+    return ocelli_unary(g, x, &(struct ocelli_unary_params){.kind = OCELLI_EXP});
+}
+/* Each kind with operands of other shapes. */
+static ocelli_value net_binary(void)
+{
+    ocelli_value a = input("x", OCELLI_SHAPE(3, 1, 4)), b = weight("w", OCELLI_SHAPE(2, 4));
+    ocelli_value y = ocelli_binary(g, a, weight("s", (struct ocelli_shape){0}), OCELLI_MUL);
+    for (int kind = OCELLI_ADD; kind <= OCELLI_PRELU; kind++) {
+        ocelli_value z = ocelli_binary(g, kind == OCELLI_POW ? positive(a) : a,
+                                       kind == OCELLI_DIV ? positive(b) : b,
+                                       (enum ocelli_binary_kind)kind);
+        y = ocelli_binary(g, y, z, OCELLI_ADD);
+    }
+    return tail(y);
+}
+/* Each function behind a matrix product, which may take it over, and its derivative. */
+static ocelli_value net_functions(void)
+{
+    ocelli_value x = input("x", OCELLI_SHAPE(3, 4)), sum = x;
+    for (int kind = OCELLI_CLIP; kind <= OCELLI_RECIPROCAL; kind++) {
+        struct ocelli_unary_params p = {(enum ocelli_unary_kind)kind, 0.7f, 1.2f};
+        if (kind == OCELLI_CLIP)
+            p.alpha = -0.5f;
+        ocelli_value y = ocelli_gemm(g, x, kind & 1 ? ocelli_find(g, "w") : ocelli_find(g, "x"),
+                                     &(struct ocelli_gemm_params){.trans_b = true});
+        if (kind == OCELLI_CLIP)
+            y = ocelli_gemm(g, x, weight("w", OCELLI_SHAPE(3, 4)),
+                            &(struct ocelli_gemm_params){.trans_b = true});
+        if (kind == OCELLI_SQRT || kind == OCELLI_LOG || kind == OCELLI_RECIPROCAL)
+            y = positive(y);
+        y = ocelli_unary(g, y, &p);
+        y = ocelli_reduce(g, y, &(struct ocelli_reduce_params){OCELLI_REDUCE_MEAN, 2, true});
+        sum = ocelli_binary(g, sum, y, OCELLI_ADD);
+    }
+    return tail(sum);
+}
+static ocelli_value net_reduce(void)
+{
+    ocelli_value x = input("x", OCELLI_SHAPE(3, 2, 5, 2)), sum = OCELLI_NONE;
+    for (int kind = OCELLI_REDUCE_SUM; kind <= OCELLI_REDUCE_LOG_SUM_EXP; kind++) {
+        const struct ocelli_reduce_params p = {(enum ocelli_reduce_kind)kind, kind & 1 ? 4 : 10, true};
+        ocelli_value y = ocelli_reduce(g, kind == OCELLI_REDUCE_LOG_SUM ? positive(x) : x, &p);
+        sum = sum == OCELLI_NONE ? y : ocelli_binary(g, sum, y, OCELLI_ADD);
+    }
+    return tail(sum);
+}
+static ocelli_value net_softmax_axis(void)
+{
+    ocelli_value x = input("x", OCELLI_SHAPE(3, 4, 2));
+    ocelli_value a = ocelli_softmax_axis(g, x, &(struct ocelli_softmax_params){1, false});
+    ocelli_value b = ocelli_softmax_axis(g, x, &(struct ocelli_softmax_params){1, true});
+    ocelli_value c = ocelli_softmax_axis(g, x, &(struct ocelli_softmax_params){-1, true});
+    return tail(ocelli_add(g, a, ocelli_add(g, b, c)));
+}
+static ocelli_value net_batchnorm(void)
+{
+    ocelli_value y = ocelli_batchnorm(g, input("x", OCELLI_SHAPE(3, 4, 2, 2)),
+                                      weight("scale", OCELLI_SHAPE(4)), weight("b", OCELLI_SHAPE(4)),
+                                      weight("m", OCELLI_SHAPE(4)),
+                                      positive(weight("v", OCELLI_SHAPE(4))), NULL);
+    return tail(ocelli_tanh(g, y));
+}
+static ocelli_value net_batchnorm_train(void)
+{
+    ocelli_value m = weight("m", OCELLI_SHAPE(4)), v = positive(weight("v", OCELLI_SHAPE(4)));
+    ocelli_value y = ocelli_conv2d(g, input("x", OCELLI_SHAPE(3, 2, 4, 4)),
+                                   weight("w", OCELLI_SHAPE(4, 2, 3, 3)), NULL);
+    y = ocelli_batchnorm_train(g, y, weight("scale", OCELLI_SHAPE(4)), weight("b", OCELLI_SHAPE(4)), &m,
+                               &v, &(struct ocelli_batchnorm_params){.epsilon = 0.01f});
+    return tail(ocelli_relu(g, y));
+}
+static ocelli_value net_standardize(void)
+{
+    ocelli_value y = ocelli_standardize(g, input("x", OCELLI_SHAPE(3, 4, 2, 3)),
+                                        &(struct ocelli_standardize_params){.axis = 2});
+    y = ocelli_standardize(g, ocelli_tanh(g, y), &(struct ocelli_standardize_params){.axis = -3});
+    return tail(y);
+}
+static ocelli_value net_lrn(void)
+{
+    const struct ocelli_lrn_params p = {.size = 4, .alpha = 2};
+    return tail(ocelli_lrn(g, input("x", OCELLI_SHAPE(2, 7, 3)), &p));
+}
+static ocelli_value net_nll(void)
+{
+    ocelli_value y = ocelli_softmax_axis(g, input("x", OCELLI_SHAPE(4, 3, 5)),
+                                         &(struct ocelli_softmax_params){1, true});
+    ocelli_value t = ocelli_input(g, "target", OCELLI_I32, &OCELLI_SHAPE(4, 5));
+    const struct ocelli_nll_params p = {.has_ignore = true, .ignore = 1};
+    return ocelli_nll(g, y, t, OCELLI_NONE, &p);
+}
+
+/* Everything that moves elements, more values than one concatenation takes. */
+static ocelli_value net_move(void)
+{
+    ocelli_value x = input("x", OCELLI_SHAPE(2, 3, 5)), w = weight("w", OCELLI_SHAPE(3, 1)), part[18];
+    ocelli_value y = ocelli_add(g, x, ocelli_expand(g, w, &OCELLI_SHAPE(2, 3, 5)));
+    y = ocelli_transpose(g, ocelli_tanh(g, y), (const int[]){2, 0, 1});
+    y = ocelli_slice(g, y, (const int64_t[]){4, 0, 1}, (const int64_t[]){-2, 1, 1},
+                     (const int64_t[]){3, 2, 2});
+    y = ocelli_pad(g, y, &(struct ocelli_pad_params){.begin = {1, -1, 0}, .end = {0, 2, 1}});
+    for (int i = 0; i < 18; i++)
+        part[i] = i % 3 ? y : ocelli_sigmoid(g, y);
+    return tail(ocelli_tanh(g, ocelli_concat(g, part, 18, 1)));
+}
+
 static const struct {
     const char *name;
     ocelli_value (*build)(void);
 } nets[] = {
+    {"moving elements", net_move},
     {"conv", net_conv},
     {"conv, stride and dilation", net_conv_stride_dilation},
     {"conv, groups", net_conv_groups},
@@ -239,6 +348,15 @@ static const struct {
     {"shared weight, reshape", net_shared},
     {"softmax", net_softmax},
     {"mean", net_mean},
+    {"binary", net_binary},
+    {"functions", net_functions},
+    {"reduce", net_reduce},
+    {"softmax along axes", net_softmax_axis},
+    {"batchnorm", net_batchnorm},
+    {"batchnorm, training", net_batchnorm_train},
+    {"standardize", net_standardize},
+    {"lrn", net_lrn},
+    {"nll", net_nll},
     {"small lenet", net_lenet},
     {"small lenet of 1998", net_lecun},
 };

@@ -142,7 +142,7 @@ static void bad_extent(void)
 }
 static void bad_dtype(void)
 {
-    ocelli_input(g, "x", (enum ocelli_dtype)9, &OCELLI_SHAPE(1));
+    ocelli_input(g, "x", (enum ocelli_dtype)99, &OCELLI_SHAPE(1));
 }
 static void bad_value(void)
 {

@@ -3,55 +3,35 @@
 
 #include <math.h>
 
+#include "ops/shared.h"
+#include "oracle/act.h"
+
 #define UNIT 0x1p-24 /* half the spacing of floats at 1 */
 
-static double act_value(const struct act *a, double x)
+/* The same of a type that holds less. */
+static double unit(enum ocelli_dtype type)
 {
-    switch (a->kind) {
-    case OCELLI_RELU:
-        return x < 0 ? 0 : x;
-    case OCELLI_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case OCELLI_TANH:
-        return a->alpha * tanh(a->beta * x);
-    }
-    return x;
-}
-
-/* The derivative, from the result y of the function. */
-static double act_slope(const struct act *a, double y)
-{
-    switch (a->kind) {
-    case OCELLI_RELU:
-        return y <= 0 ? 0 : 1;
-    case OCELLI_SIGMOID:
-        return y * (1 - y);
-    case OCELLI_TANH:
-        return (double)a->beta / a->alpha * ((double)a->alpha * a->alpha - y * y);
-    }
-    return 1;
-}
-
-/* sigmoid and tanh may be off by 16 units in the last place, their derivatives by 8. */
-static bool act_is_exact(const struct act *a)
-{
-    return a->kind == 0 || a->kind == OCELLI_RELU;
+    return type == OCELLI_F16 ? 0x1p-11 : UNIT;
 }
 
 /* By how much a result of the operation alone may be off. */
-static double op_bound(const struct trial *t, double terms, double mag, double value, bool exact)
+static double op_bound(const struct trial *t, enum ocelli_dtype type, double terms, double mag,
+                       double value, bool exact)
 {
-    if (exact)
+    if (exact || !dtype_is_float(type))
         return 0;
-    return 2 * (2 + sqrt(terms)) * UNIT * mag + t->oracle->ulps * UNIT * fabs(value);
+    double u = unit(type), store = type == OCELLI_F16 ? u * fabs(value) : 0;
+    return 2 * (2 + sqrt(terms)) * UNIT * mag + t->oracle->ulps * UNIT * fabs(value) + store;
 }
 
-/* The functions are monotonous: the ends of the interval are the worst. */
+/* The ends of the interval are the worst where the function is monotonous; the others have slopes of at most
+ * 1.2. */
 static double through_act(const struct act *a, double v, double bound)
 {
     double y = act_value(a, v);
     double up = fabs(act_value(a, v + bound) - y), down = fabs(act_value(a, v - bound) - y);
-    return MAX(up, down) + (act_is_exact(a) ? 0 : 16 * UNIT * fabs(y));
+    double spread = act_is_monotonous(a) ? MAX(up, down) : 1.2 * bound;
+    return spread + act_ulps(a) * UNIT * fabs(y);
 }
 
 static void apply_epilogue(const struct trial *t, struct result *r, bool exact)
@@ -74,12 +54,12 @@ static void apply_epilogue(const struct trial *t, struct result *r, bool exact)
             v += add;
             m += fabs(add);
         }
-        double b = through_act(&e->act, v, op_bound(t, terms, m, r->want[i], exact));
+        double b = through_act(&e->act, v, op_bound(t, r->desc.dtype, terms, m, r->want[i], exact));
         v = act_value(&e->act, v);
         if (e->grad_y >= 0) {
             double slope = act_slope(&e->grad, t->in[e->grad_y][i]);
             v *= slope;
-            b = b * fabs(slope) + (act_is_exact(&e->grad) ? 0 : 8 * UNIT * fabs(v));
+            b = b * fabs(slope) + fabs(slope ? v / slope : 0) * slope_bound(&e->grad, t->in[e->grad_y][i]);
         }
         r->want[i] = v;
         r->mag[i] = m;
@@ -97,7 +77,7 @@ bool set_bounds(struct trial *t, struct text *why)
             apply_epilogue(t, r, exact);
         else
             for (int64_t i = 0; i < n; i++)
-                r->bound[i] = op_bound(t, r->terms, r->mag[i], r->want[i], exact);
+                r->bound[i] = op_bound(t, r->desc.dtype, r->terms, r->mag[i], r->want[i], exact);
         for (int64_t i = 0; exact && i < n; i++) {
             if (r->mag[i] <= 16777216.0)
                 continue;
@@ -109,14 +89,16 @@ bool set_bounds(struct trial *t, struct text *why)
     return true;
 }
 
-static bool within(double got, double want, double bound)
+static bool within(enum ocelli_dtype type, double got, double want, double bound)
 {
+    if (dtype_is_float(type) && isinf(as_type(type, want)))
+        want = as_type(type, want);
     if (isnan(want) || isnan(got))
         return isnan(want) && isnan(got);
     if (isinf(want) || isinf(got))
         return want == got;
-    /* What should be a multiple of 2^-24 of the smallest normal may be flushed to zero. */
-    return fabs(got - want) <= bound + (bound > 0 ? 0x1p-126 : 0);
+    /* What is below the smallest normal may be flushed to zero. */
+    return fabs(got - want) <= bound + (bound == 0 ? 0 : type == OCELLI_F16 ? 0x1p-14 : 0x1p-126);
 }
 
 static const char *result_name(const struct trial *t, const struct result *r)
@@ -125,8 +107,8 @@ static const char *result_name(const struct trial *t, const struct result *r)
 }
 
 /* A result that is one value everywhere, or all but nothing, would prove nothing. */
-static bool says_something(const struct trial *t, const struct result *r, const float *got,
-                           int64_t n, struct text *why)
+static bool says_something(const struct trial *t, const struct result *r, const double *got, int64_t n,
+                           struct text *why)
 {
     int64_t zeros = 0, same = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -140,14 +122,14 @@ static bool says_something(const struct trial *t, const struct result *r, const 
     return false;
 }
 
-bool compare(const struct trial *t, int k, const float *got, struct text *why)
+bool compare(const struct trial *t, int k, const double *got, struct text *why)
 {
     const struct result *r = &t->result[k];
     int64_t n = shape_count(&r->desc.shape), bad = 0, first = -1;
     for (int64_t i = 0; i < n; i++) {
-        /* An exact result must also be a float. */
-        double want = r->bound[i] == 0 ? (double)(float)r->want[i] : r->want[i];
-        if (within(got[i], want, r->bound[i]))
+        /* An exact result must also be of the type. */
+        double want = r->bound[i] == 0 ? as_type(r->desc.dtype, r->want[i]) : r->want[i];
+        if (within(r->desc.dtype, got[i], want, r->bound[i]))
             continue;
         first = bad++ ? first : i;
     }

@@ -1,5 +1,6 @@
 /* The inputs of a trial. */
 #include "checkcl_trial.h"
+#include "ops/shared.h"
 
 /* Whole numbers up to this: `terms` products of two stay below 2^23, which leaves room for an
  * epilogue. */
@@ -14,15 +15,21 @@ static int magnitude(const struct trial *t)
     return m;
 }
 
+static bool is_unsigned(enum ocelli_dtype type)
+{
+    return type == OCELLI_U8 || type == OCELLI_U16 || type == OCELLI_U32 || type == OCELLI_U64 ||
+           type == OCELLI_BOOL;
+}
+
 static void fill_default(const struct trial *t, int i, int m, double *x)
 {
     int64_t n = shape_count(&t->p->in[i].shape);
     enum ocelli_dtype type = t->p->in[i].dtype;
     for (int64_t j = 0; j < n; j++) {
         uint64_t at = (uint64_t)j;
-        if (type != OCELLI_F32)
-            x[j] = (double)(random_at(t->seed, (uint64_t)i, at) % 4);
-        else if (t->mode == FILL_INTEGER)
+        if (is_unsigned(type))
+            x[j] = (double)(random_at(t->seed, (uint64_t)i, at) % (type == OCELLI_BOOL ? 2 : 4));
+        else if (t->mode == FILL_INTEGER || !dtype_is_float(type))
             x[j] = (double)(random_at(t->seed, (uint64_t)i, at) % (uint64_t)(2 * m + 1)) - m;
         else
             x[j] = 2 * random_uniform(t->seed, (uint64_t)i, at) - 1;
@@ -43,8 +50,7 @@ void fill_inputs(struct trial *t)
             !t->oracle->fill(t->p, i, t->mode, t->seed, x))
             fill_default(t, i, m, x);
         /* The oracle must see what the device sees. */
-        if (t->p->in[i].dtype == OCELLI_F32)
-            for (int64_t j = 0; j < shape_count(&t->p->in[i].shape); j++)
-                x[j] = (float)x[j];
+        for (int64_t j = 0; j < shape_count(&t->p->in[i].shape); j++)
+            x[j] = as_type(t->p->in[i].dtype, x[j]);
     }
 }

@@ -1,6 +1,7 @@
 /* Runs a problem on a device between canaries. */
 #include "checkcl_trial.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,14 +124,48 @@ void setup_free(struct setup *u)
 
 /* ---- Running ---- */
 
+/* Reading and writing elements of each type. */
+#define TYPES(X)                                                                                   \
+    X(OCELLI_F32, float)                                                                           \
+    X(OCELLI_I32, int32_t)                                                                         \
+    X(OCELLI_U8, uint8_t)                                                                          \
+    X(OCELLI_F64, double)                                                                          \
+    X(OCELLI_F16, _Float16)                                                                        \
+    X(OCELLI_I64, int64_t)                                                                         \
+    X(OCELLI_I16, int16_t)                                                                         \
+    X(OCELLI_I8, int8_t)                                                                           \
+    X(OCELLI_U16, uint16_t)                                                                        \
+    X(OCELLI_U32, uint32_t)                                                                        \
+    X(OCELLI_U64, uint64_t)                                                                        \
+    X(OCELLI_BOOL, uint8_t)
+
 static void store(void *to, enum ocelli_dtype type, int64_t i, double v)
 {
-    if (type == OCELLI_F32)
-        ((float *)to)[i] = (float)v;
-    else if (type == OCELLI_I32)
-        ((int32_t *)to)[i] = (int32_t)v;
-    else
-        ((uint8_t *)to)[i] = (uint8_t)v;
+    switch (type) {
+#define STORE(name, c)                                                                             \
+    case name:                                                                                     \
+        ((c *)to)[i] = (c)v;                                                                       \
+        break;
+        TYPES(STORE)
+    }
+}
+
+static double load(const void *from, enum ocelli_dtype type, int64_t i)
+{
+    switch (type) {
+#define LOAD(name, c)                                                                              \
+    case name:                                                                                     \
+        return (double)((const c *)from)[i];
+        TYPES(LOAD)
+    }
+    return NAN;
+}
+
+double as_type(enum ocelli_dtype type, double v)
+{
+    uint64_t memory;
+    store(&memory, type, 0, v);
+    return load(&memory, type, 0);
 }
 
 /* Everything that is not an input holds the byte `rest`: 0xFF makes NaN and -1, 0x7E large numbers.
@@ -208,7 +243,13 @@ static bool compare_all(const struct setup *u, const struct trial *t, struct tex
 {
     for (int k = 0; k < t->n_results; k++) {
         const struct block *b = result_block(u, t, k);
-        if (!compare(t, k, (const float *)(b->got + b->offset), why))
+        int64_t n = shape_count(&t->result[k].desc.shape);
+        double *got = malloc((size_t)n * sizeof(*got));
+        for (int64_t i = 0; got && i < n; i++)
+            got[i] = load(b->got + b->offset, t->result[k].desc.dtype, i);
+        bool good = got && compare(t, k, got, why);
+        free(got);
+        if (!good)
             return false;
     }
     return true;

@@ -52,7 +52,9 @@ void fill_inputs(struct trial *t);
  * (checkcl_compare.c). */
 bool set_bounds(struct trial *t, struct text *why);
 /* Are the device's values within the bounds, and do they say anything? */
-bool compare(const struct trial *t, int k, const float *got, struct text *why);
+bool compare(const struct trial *t, int k, const double *got, struct text *why);
+/* v as an element of that type can hold it (checkcl_run.c). */
+double as_type(enum ocelli_dtype type, double v);
 
 /* A variant with tunables on a device, ready to run (checkcl_run.c). */
 struct bench_result {

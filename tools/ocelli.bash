@@ -15,7 +15,11 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist" -- "$cur")
         return
         ;;
-    --data-dir | --out)
+    --out | --input | --list)
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    --data-dir | --output)
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
@@ -39,8 +43,9 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     else
         words=
-        [[ $command =~ ^(train|eval|info|dump|bench)$ ]] && words="lenet5 lenet5-1998"
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur")
+        [[ $command =~ ^(train|eval|info|dump|bench|run|export)$ ]] && words="lenet5 lenet5-1998"
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur"
+            [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur")
     fi
 }
 complete -o filenames -F _ocelli ocelli

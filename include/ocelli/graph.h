@@ -66,6 +66,11 @@ OCELLI_API ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
                                       const struct ocelli_shape *shape,
                                       const struct ocelli_init *init);
 
+/* A weight of any type with its content; the data are copied. */
+OCELLI_API ocelli_value ocelli_weight_data(struct ocelli_graph *g, const char *name,
+                                           enum ocelli_dtype dtype,
+                                           const struct ocelli_shape *shape, const void *data);
+
 /* A float tensor that persists between runs and is not trained (momentum, running averages). */
 OCELLI_API ocelli_value ocelli_state(struct ocelli_graph *g, const char *name,
                                      const struct ocelli_shape *shape,
@@ -84,6 +89,19 @@ OCELLI_API struct ocelli_shape ocelli_value_shape(const struct ocelli_graph *g, 
 
 /* The value of that name (an input, output, weight or state), or OCELLI_NONE. */
 OCELLI_API ocelli_value ocelli_find(const struct ocelli_graph *g, const char *name);
+
+/* An input or output: what it is called and what it takes. The name belongs to the graph. */
+struct ocelli_port {
+    const char *name;
+    enum ocelli_dtype dtype;
+    struct ocelli_shape shape;
+};
+/* How many there are; the i-th in the order in which they were added or marked.
+ * Fails: INVALID (there is no i-th). */
+OCELLI_API int ocelli_graph_inputs(const struct ocelli_graph *g);
+OCELLI_API int ocelli_graph_input(const struct ocelli_graph *g, int i, struct ocelli_port *out);
+OCELLI_API int ocelli_graph_outputs(const struct ocelli_graph *g);
+OCELLI_API int ocelli_graph_output(const struct ocelli_graph *g, int i, struct ocelli_port *out);
 
 /* Appends the reverse-mode derivative of the mean of `loss` over its elements: grads[i] becomes
  * d mean(loss) / d wrt[i], of the shape of wrt[i], or OCELLI_NONE where the loss does not depend

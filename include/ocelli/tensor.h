@@ -17,6 +17,15 @@ enum ocelli_dtype {
     OCELLI_F32 = 0, /* the default: zero in a field means float */
     OCELLI_I32,
     OCELLI_U8,
+    OCELLI_F64,
+    OCELLI_F16, /* IEEE 754 binary16; computed in float */
+    OCELLI_I64,
+    OCELLI_I16,
+    OCELLI_I8,
+    OCELLI_U16,
+    OCELLI_U32,
+    OCELLI_U64,
+    OCELLI_BOOL, /* a byte, 0 or 1 */
 };
 
 /* Bytes of one element; 0 for a value that is no type.

@@ -79,6 +79,7 @@ struct ocelli_train_result {
  * time. With out_dir, writes there
  *   checkpoint   all that resume needs: weights, optimiser state, position, random state; safetensors
  *                layout, checksummed, replaced atomically
+ *   model.onnx   the network with its weights, replaced with each checkpoint
  *   metrics.csv  a row an epoch
  *   curves.svg   loss and accuracy over epochs
  * The same seed, data, device and driver give the same bits, interrupted and resumed or not.

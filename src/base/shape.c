@@ -16,6 +16,15 @@ static const struct {
     [OCELLI_F32] = {"f32", 4},
     [OCELLI_I32] = {"i32", 4},
     [OCELLI_U8] = {"u8", 1},
+    [OCELLI_F64] = {"f64", 8},
+    [OCELLI_F16] = {"f16", 2},
+    [OCELLI_I64] = {"i64", 8},
+    [OCELLI_I16] = {"i16", 2},
+    [OCELLI_I8] = {"i8", 1},
+    [OCELLI_U16] = {"u16", 2},
+    [OCELLI_U32] = {"u32", 4},
+    [OCELLI_U64] = {"u64", 8},
+    [OCELLI_BOOL] = {"bool", 1},
 };
 
 size_t ocelli_dtype_size(enum ocelli_dtype dtype)

@@ -55,6 +55,18 @@ ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
     return persistent(&g->g, VALUE_WEIGHT, name, shape, init);
 }
 
+ocelli_value ocelli_weight_data(struct ocelli_graph *g, const char *name, enum ocelli_dtype dtype,
+                                const struct ocelli_shape *shape, const void *data)
+{
+    ocelli_value v = named(&g->g, VALUE_WEIGHT, name, dtype, shape);
+    if (v == OCELLI_NONE)
+        return v;
+    if (!data)
+        return graph_fail(&g->g, fail(OCELLI_ERR_INVALID, "%s: no data", name));
+    g->g.value[v].data = arena_copy(&g->g.arena, data, desc_bytes(&g->g.value[v].desc));
+    return g->g.value[v].data ? v : graph_fail(&g->g, OCELLI_ERR_MEMORY);
+}
+
 ocelli_value ocelli_state(struct ocelli_graph *g, const char *name,
                           const struct ocelli_shape *shape, const struct ocelli_init *init)
 {
@@ -124,7 +136,7 @@ void ocelli_output(struct ocelli_graph *g, const char *name, ocelli_value v)
     if (!copy)
         graph_fail(&g->g, OCELLI_ERR_MEMORY);
     else
-        g->g.value[v].output = copy;
+        graph_mark(&g->g, v, copy);
 }
 
 /* ---- Operations ---- */

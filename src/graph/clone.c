@@ -20,7 +20,7 @@ static int clone_values(const struct graph *g, struct graph *c)
         *v = g->value[i];
         TRY(copy_str(&c->arena, &v->name));
         TRY(copy_str(&c->arena, &v->output));
-        if (v->data && !(v->data = arena_copy(&c->arena, v->data, desc_bytes(&v->desc))))
+        if (v->data && v->kind != VALUE_WEIGHT && !(v->data = arena_copy(&c->arena, v->data, desc_bytes(&v->desc))))
             TRY(OCELLI_ERR_MEMORY);
         c->n_values++;
     }
@@ -51,6 +51,7 @@ int graph_clone(const struct graph *g, struct graph **out)
     if (!c)
         TRY(fail_memory());
     c->init = g->init;
+    c->n_outputs = g->n_outputs;
     TRY(clone_values(g, c));
     TRY(clone_nodes(g, c));
     *out = c;

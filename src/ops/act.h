@@ -16,6 +16,8 @@ struct act_info {
     const char *word; /* "relu" */
     bool grad_from_y; /* the derivative is computed from the result, else from the argument */
     int params;       /* how many of alpha, beta it uses */
+    bool slope;       /* it has a derivative other than 0 */
+    bool exact;       /* the result is one of few simple ones: right also for whole numbers and doubles */
 };
 /* NULL for a kind that is none. */
 const struct act_info *act_info(int kind);

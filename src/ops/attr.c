@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_COUNT 8 /* elements of an array attribute */
+#define MAX_COUNT 16 /* elements of an array attribute */
 
 static void *field(const struct attr *a, void *attr)
 {
@@ -91,14 +91,19 @@ static int check_shape(const struct op *op, const struct attr *a, const struct o
 int attr_defaults(const struct op *op, void *attr)
 {
     int err = 0;
+    if (op->defaults)
+        op->defaults(attr);
     for (const struct attr *a = op->attrs; a && a->name && !err; a++) {
         void *v = field(a, attr);
         switch (a->type) {
         case ATTR_INT:
+        case ATTR_INTS:
             err = default_ints(op, a, v);
             break;
         case ATTR_FLOAT:
-            err = default_float(op, a, v);
+        case ATTR_FLOATS:
+            for (int i = 0; i < count_of(a) && !err; i++)
+                err = default_float(op, a, (float *)v + i);
             break;
         case ATTR_ENUM:
             err = default_enum(op, a, v);
@@ -113,16 +118,43 @@ int attr_defaults(const struct op *op, void *attr)
     return err;
 }
 
-static bool is_default(const struct attr *a, const void *v)
+/* How many there are up to the last that is not 0. */
+static int used_count(const struct attr *a, const void *v)
 {
+    int n = count_of(a);
+    while (n > 0 && (a->type == ATTR_FLOATS ? ((const float *)v)[n - 1] == 0
+                                            : ((const int *)v)[n - 1] == 0))
+        n--;
+    return n;
+}
+
+/* What a float becomes that is left 0, next to the other attributes as they are. */
+static float float_default(const struct op *op, const struct attr *a, const void *attr)
+{
+    _Alignas(16) char copy[PROBLEM_ATTR_BYTES];
+    if (!op->defaults || op->attr_size > sizeof(copy))
+        return (float)a->def;
+    memcpy(copy, attr, op->attr_size);
+    float *v = field(a, copy);
+    *v = 0;
+    op->defaults(copy);
+    return *v != 0 ? *v : (float)a->def;
+}
+
+static bool is_default(const struct op *op, const struct attr *a, const void *attr)
+{
+    const void *v = const_field(a, attr);
     const int *ints = v;
     switch (a->type) {
     case ATTR_FLOAT:
-        return *(const float *)v == (float)a->def;
+        return *(const float *)v == float_default(op, a, attr);
     case ATTR_BOOL:
         return !*(const bool *)v;
     case ATTR_SHAPE:
         return ((const struct ocelli_shape *)v)->rank == 0;
+    case ATTR_INTS:
+    case ATTR_FLOATS:
+        return used_count(a, v) == 0;
     default:
         for (int i = 0; i < count_of(a); i++)
             if (ints[i] != (int)a->def)
@@ -135,7 +167,7 @@ void attr_print(const struct op *op, const void *attr, struct text *out)
 {
     for (const struct attr *a = op->attrs; a && a->name; a++) {
         const void *v = const_field(a, attr);
-        if (is_default(a, v))
+        if (is_default(op, a, attr))
             continue;
         text_add(out, " %s=", a->name);
         if (a->type == ATTR_FLOAT) {
@@ -148,6 +180,12 @@ void attr_print(const struct op *op, const void *attr, struct text *out)
             const struct ocelli_shape *s = v;
             for (int i = 0; i < s->rank; i++)
                 text_add(out, i ? "x%lld" : "%lld", (long long)s->dim[i]);
+        } else if (a->type == ATTR_FLOATS) {
+            for (int i = 0; i < used_count(a, v); i++)
+                text_add(out, i ? ",%.9g" : "%.9g", ((const float *)v)[i]);
+        } else if (a->type == ATTR_INTS) {
+            for (int i = 0; i < used_count(a, v); i++)
+                text_add(out, i ? ",%d" : "%d", ((const int *)v)[i]);
         } else {
             for (int i = 0; i < count_of(a); i++)
                 text_add(out, i ? ",%d" : "%d", ((const int *)v)[i]);
@@ -176,15 +214,25 @@ static bool parse_ints(const struct attr *a, const char *s, int *v)
 {
     double x[MAX_COUNT];
     int n = parse_numbers(s, x, MIN(count_of(a), MAX_COUNT));
-    if (n != count_of(a) && n != 1)
+    bool some = a->type == ATTR_INTS;
+    if (some ? n < 1 : n != count_of(a) && n != 1)
         return false;
-    for (int i = 0; i < count_of(a); i++) {
+    for (int i = 0; i < (some ? n : count_of(a)); i++) {
         double e = x[n == 1 ? 0 : i];
         if (e != floor(e) || fabs(e) > 1e9)
             return false;
         v[i] = (int)e;
     }
     return true;
+}
+
+static bool parse_floats(const struct attr *a, const char *s, float *v)
+{
+    double x[MAX_COUNT];
+    int n = parse_numbers(s, x, MIN(count_of(a), MAX_COUNT));
+    for (int i = 0; i < n; i++)
+        v[i] = (float)x[i];
+    return n > 0;
 }
 
 static bool parse_enum(const struct attr *a, const char *s, int *v)
@@ -222,7 +270,10 @@ static bool parse_value(const struct attr *a, void *v, const char *s)
     double x;
     switch (a->type) {
     case ATTR_INT:
+    case ATTR_INTS:
         return parse_ints(a, s, v);
+    case ATTR_FLOATS:
+        return parse_floats(a, s, v);
     case ATTR_FLOAT:
         if (parse_numbers(s, &x, 1) != 1)
             return false;

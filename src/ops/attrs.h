@@ -11,6 +11,15 @@
  *   softmax(x)                softmax_bwd(dy, y) -> dx
  *   softmax_xent(x, labels) -> loss             softmax_xent_bwd(x, labels, dloss) -> dx
  *   in_top_k(x, labels) -> y
+ *   binary(a, b)                                cast(x)
+ *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
+ *   batchnorm(x, scale?, shift?, mean?, variance)
+ *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   standardize(x) standardize_bwd(dy, x) -> dx
+ *   lrn(x)         lrn_bwd(dy, x) -> dx
+ *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
+ *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
+ *   pad(x)         gather(x, index)             resize(x)
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -42,11 +51,53 @@ struct gap_bwd_attr {
     int size[2];
 };
 
+struct cast_attr {
+    int to; /* enum ocelli_dtype */
+};
+
+/* `behind`: how many dimensions follow the axis. */
+struct softmax_attr {
+    int behind;
+    bool log;
+};
+
+struct nll_bwd_attr {
+    struct ocelli_nll_params nll;
+    int classes;
+};
+
+/* y[i0][i1].. = x[offset + i0 stride[0] + i1 stride[1] ..]; entries behind the rank of y are 0. */
+struct strided_attr {
+    struct ocelli_shape shape; /* of y */
+    int stride[OCELLI_MAX_RANK];
+    int offset;
+};
+
+/* strided's, y's shape being dy's, and the shape of x. */
+struct strided_bwd_attr {
+    struct ocelli_shape size;
+    int stride[OCELLI_MAX_RANK];
+    int offset;
+};
+
+struct concat_attr {
+    int axis;
+};
+
+struct gather_attr {
+    int axis;
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
 extern const struct op op_in_top_k, op_sgd;
+extern const struct op op_binary, op_cast;
+extern const struct op op_reduce, op_reduce_bwd, op_argmax;
+extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
+extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
+extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
 
 #endif

@@ -1,9 +1,21 @@
+#include <float.h>
+#include <math.h>
+
 #include "ops/op.h"
 
 const struct epilogue no_epilogue = {.bias = -1, .residual = -1, .grad_y = -1};
 
-/* PREFIX=act_tanh, PREFIX_ALPHA, PREFIX_BETA. Whole function names: PoCL makes words such as tanh
- * macros, so that a kernel could not paste one together. */
+/* The largest float stands for infinity, which an attribute cannot be. */
+static void define_number(struct launch *k, const char *prefix, const char *name, float v)
+{
+    if (fabsf(v) >= FLT_MAX)
+        launch_define(k, "%s_%s=%cINFINITY", prefix, name, v < 0 ? '-' : '+');
+    else
+        launch_define(k, "%s_%s=%.8ef", prefix, name, v);
+}
+
+/* PREFIX=act_tanh, PREFIX_ALPHA, PREFIX_BETA. Whole function names: PoCL makes words such as tanh macros,
+ * so that a kernel could not paste one together. */
 static void define_function(struct launch *k, const char *prefix, const char *what,
                             const struct act *act)
 {
@@ -14,8 +26,8 @@ static void define_function(struct launch *k, const char *prefix, const char *wh
         launch_define(k, "%s_BETA=1.0f", prefix);
         return;
     }
-    launch_define(k, "%s_ALPHA=%.8ef", prefix, act->alpha);
-    launch_define(k, "%s_BETA=%.8ef", prefix, act->beta);
+    define_number(k, prefix, "ALPHA", act->alpha);
+    define_number(k, prefix, "BETA", act->beta);
 }
 
 void launch_act(struct launch *k, const char *prefix, const struct act *act)

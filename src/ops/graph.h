@@ -13,10 +13,11 @@ struct value {
     const char *name; /* NULL: none */
     enum value_kind kind;
     struct desc desc;
-    int node;                /* that makes it, -1 for inputs, weights, states and constants */
-    const char *output;      /* the name it can be read by after a run, NULL: none */
+    int node;         /* that makes it, -1 for inputs, weights, states and constants */
+    const char *output; /* the name it can be read by after a run, NULL: none */
+    int output_no;      /* outputs are counted as they are marked */
     struct ocelli_init init; /* WEIGHT, STATE */
-    const void *data;        /* CONST */
+    const void *data;        /* CONST; WEIGHT that starts with it, NULL: by init */
 };
 
 struct node {
@@ -36,6 +37,7 @@ struct graph {
     int n_values, cap_values;
     struct node *node;
     int n_nodes, cap_nodes;
+    int n_outputs; /* marked so far */
     int status;
     const char *why;            /* the words of the failure that set it */
     enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
@@ -54,10 +56,17 @@ int graph_add(struct graph *g, const struct op *op, const void *attr, const int 
 /* Appends a value. name may be NULL; a name in use fails. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
+/* Makes value v the next output, under that name. */
+static inline void graph_mark(struct graph *g, int v, const char *name)
+{
+    g->value[v].output = name;
+    g->value[v].output_no = g->n_outputs++;
+}
 /* Sets the sticky status, first failure wins; returns OCELLI_NONE. */
 int graph_fail(struct graph *g, int err);
 /* The node's problem, descriptions copied; attr is borrowed. */
 void node_problem(const struct graph *g, const struct node *n, struct problem *p);
+/* The content of weights is borrowed, everything else copied. */
 int graph_clone(const struct graph *g, struct graph **out);
 void graph_free(struct graph **g);
 

@@ -18,13 +18,14 @@
 #include "device/launch.h"
 #include "ops/act.h"
 
-#define OP_MAX_IN 4    /* named inputs of an operation */
+#define OP_MAX_IN 16   /* named inputs of an operation */
 #define OP_MAX_OUT 2
 #define OP_MAX_EPI 3   /* inputs that an epilogue adds behind them */
 
 /* ---- Attributes ---- */
 
-enum attr_type { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_ENUM, ATTR_SHAPE };
+/* INTS and FLOATS are arrays of up to `count`, as many as are given; the rest is 0. */
+enum attr_type { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_ENUM, ATTR_SHAPE, ATTR_INTS, ATTR_FLOATS };
 struct attr {
     const char *name;
     enum attr_type type;
@@ -107,6 +108,8 @@ struct op {
     unsigned updates; /* bit k: input k is also written (optimiser steps) */
     size_t attr_size;
     const struct attr *attrs;
+    /* Defaults that depend on other attributes, before those of the table. NULL: none. */
+    void (*defaults)(void *attr);
     /* Checks inputs and attributes and sets p->out, n_out is given. SHAPE or INVALID with words. */
     int (*infer)(struct problem *p);
     struct cost (*cost)(const struct problem *p); /* NULL: bytes only, one flop an output element */

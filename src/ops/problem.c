@@ -212,7 +212,7 @@ static int parse_desc(const struct op *op, const char *key, char *value, struct 
     d->dtype = OCELLI_F32;
     if (colon) {
         *colon = '\0';
-        int t = OCELLI_U8;
+        int t = OCELLI_BOOL;
         while (t >= 0 && strcmp(dtype_name((enum ocelli_dtype)t), colon + 1) != 0)
             t--;
         if (t < 0)
@@ -235,7 +235,7 @@ static int parse_function(const struct op *op, const char *key, char *value, str
     *a = (struct act){act_kind(value), 1, 1};
     if (a->kind == 0)
         return fail(OCELLI_ERR_INVALID, "%s: %s: \"%s\" is no function", op->name, key, value);
-    if (comma && (act_info(a->kind)->params != 2 || parse_numbers(comma + 1, v, 2) != 2))
+    if (comma && (act_info(a->kind)->params == 0 || parse_numbers(comma + 1, v, 2) != 2))
         return fail(OCELLI_ERR_INVALID, "%s: %s: \"%s\" are no parameters of %s", op->name, key,
                     comma + 1, value);
     a->alpha = (float)v[0];

@@ -1,5 +1,7 @@
 #include "ops/shared.h"
 
+#include <math.h>
+
 #include "ops/attrs.h"
 
 /* ---- Checks for infer ---- */
@@ -59,6 +61,69 @@ int check_labels(const struct problem *p, int i, int x)
         return fail(OCELLI_ERR_SHAPE, "%s: %s is %s %s, not an i32 for each row of %s", p->op->name,
                     p->op->in[i], dtype_name(p->in[i].dtype), shape_text(s, a), shape_text(sx, b));
     return 0;
+}
+
+int check_one_type(const struct problem *p)
+{
+    for (int i = 1; i < op_inputs(p->op); i++)
+        if (p->in[i].shape.rank >= 0 && p->in[i].dtype != p->in[0].dtype)
+            return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, %s is %s", p->op->name, p->op->in[0],
+                        dtype_name(p->in[0].dtype), p->op->in[i], dtype_name(p->in[i].dtype));
+    return 0;
+}
+
+/* ---- Types ---- */
+
+void launch_type(struct launch *k, const char *prefix, enum ocelli_dtype dtype)
+{
+    static const char *const names[] = {
+        [OCELLI_F32] = "float", [OCELLI_I32] = "int",   [OCELLI_U8] = "uchar",  [OCELLI_F64] = "double",
+        [OCELLI_F16] = "half",  [OCELLI_I64] = "long",  [OCELLI_I16] = "short", [OCELLI_I8] = "char",
+        [OCELLI_U16] = "ushort", [OCELLI_U32] = "uint", [OCELLI_U64] = "ulong", [OCELLI_BOOL] = "uchar",
+    };
+    const char *how = dtype == OCELLI_F16 ? "half" : "plain";
+    launch_define(k, "%s=%s", prefix, names[dtype]);
+    launch_define(k, "%s_C=%s", prefix, dtype == OCELLI_F16 ? "float" : names[dtype]);
+    launch_define(k, "%s_LOAD=load_%s", prefix, how);
+    launch_define(k, "%s_STORE=store_%s", prefix, how);
+}
+
+bool types_fit(const struct problem *p, const struct caps *caps)
+{
+    bool doubles = false;
+    for (int i = 0; i < p->n_in; i++)
+        doubles |= p->in[i].shape.rank >= 0 && p->in[i].dtype == OCELLI_F64;
+    for (int i = 0; i < p->n_out; i++)
+        doubles |= p->out[i].dtype == OCELLI_F64;
+    return !doubles || caps->fp64;
+}
+
+bool dtype_is_float(enum ocelli_dtype dtype)
+{
+    return dtype == OCELLI_F32 || dtype == OCELLI_F16 || dtype == OCELLI_F64;
+}
+
+void launch_whole(struct launch *k, const char *prefix, enum ocelli_dtype dtype, double v)
+{
+    static const struct {
+        int64_t min;
+        uint64_t max;
+    } range[] = {
+        [OCELLI_I32] = {INT32_MIN, INT32_MAX}, [OCELLI_U8] = {0, UINT8_MAX},
+        [OCELLI_I64] = {INT64_MIN, INT64_MAX}, [OCELLI_I16] = {INT16_MIN, INT16_MAX},
+        [OCELLI_I8] = {INT8_MIN, INT8_MAX},    [OCELLI_U16] = {0, UINT16_MAX},
+        [OCELLI_U32] = {0, UINT32_MAX},        [OCELLI_U64] = {0, UINT64_MAX},
+        [OCELLI_BOOL] = {0, 1},
+    };
+    if (v <= (double)range[dtype].min && range[dtype].min == INT64_MIN)
+        launch_define(k, "%s=LONG_MIN", prefix);
+    else if (v <= (double)range[dtype].min)
+        launch_define(k, "%s=(%lldL)", prefix, (long long)range[dtype].min);
+    else if (v >= (double)range[dtype].max)
+        launch_define(k, "%s=%llu%s", prefix, (unsigned long long)range[dtype].max,
+                      dtype == OCELLI_U64 ? "UL" : "L");
+    else
+        launch_define(k, "%s=(%.0fL)", prefix, trunc(v));
 }
 
 /* ---- One work-item an element ---- */
@@ -142,22 +207,23 @@ void launch_rows(struct launch *k, const struct caps *caps, int group, size_t ro
 
 /* ---- Attributes ---- */
 
+void unary_defaults(void *attr)
+{
+    struct ocelli_unary_params *p = attr;
+    if (p->kind != OCELLI_TANH)
+        return;
+    if (p->alpha == 0)
+        p->alpha = 1;
+    if (p->beta == 0)
+        p->beta = 1;
+}
+
 const struct attr unary_attrs[] = {
-    {.name = "kind",
-     .type = ATTR_ENUM,
-     .offset = offsetof(struct ocelli_unary_params, kind),
-     .count = 1,
-     .words = act_words,
-     .min = 1},
-    {.name = "alpha",
-     .type = ATTR_FLOAT,
-     .offset = offsetof(struct ocelli_unary_params, alpha),
-     .count = 1,
-     .def = 1},
-    {.name = "beta",
-     .type = ATTR_FLOAT,
-     .offset = offsetof(struct ocelli_unary_params, beta),
-     .count = 1,
-     .def = 1},
+    {.name = "kind", .type = ATTR_ENUM, .offset = offsetof(struct ocelli_unary_params, kind),
+     .count = 1, .words = act_words, .min = 1},
+    {.name = "alpha", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, alpha),
+     .count = 1},
+    {.name = "beta", .type = ATTR_FLOAT, .offset = offsetof(struct ocelli_unary_params, beta),
+     .count = 1},
     ATTR_END,
 };

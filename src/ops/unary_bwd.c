@@ -1,4 +1,5 @@
-/* dx = dy * f'(..), the derivative computed from the result y of the function. */
+/* dx = dy * f'(..), the derivative computed from y: the result of the function or, where act_info says so,
+ * its argument. */
 #include "ops/shared.h"
 
 static int unary_bwd_infer(struct problem *p)
@@ -42,6 +43,7 @@ const struct op op_unary_bwd = {
     .flags = OP_INPLACE,
     .attr_size = sizeof(struct ocelli_unary_params),
     .attrs = unary_attrs,
+    .defaults = unary_defaults,
     .infer = unary_bwd_infer,
     .variants = variants,
 };

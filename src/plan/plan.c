@@ -239,6 +239,9 @@ int ocelli_plan_create(struct ocelli_plan **out, struct ocelli_device *dev,
     TRY(plan_on_paper(p, g, q));
     if (!device_is_null(dev))
         TRY(bind_to_device(p, q));
+    for (int v = 0; v < p->g->n_values; v++) /* on the device now; it belongs to the caller's graph */
+        if (p->g->value[v].kind == VALUE_WEIGHT)
+            p->g->value[v].data = NULL;
     *out = p;
     return 0;
 out:

@@ -12,17 +12,18 @@ static int add_weight(struct ocelli_weights *w, const struct value *v, uint64_t 
     int err;
     struct weight x = {.name = arena_str(&w->arena, v->name)};
     size_t bytes = desc_bytes(&v->desc);
-    float *host = malloc(bytes);
+    float *host = v->data ? NULL : malloc(bytes);
 
-    if (!host)
+    if (!v->data && !host)
         TRY(fail_memory());
     if (!x.name)
         TRY(OCELLI_ERR_MEMORY);
     TRY(grow(&w->item, &w->cap, w->n + 1, sizeof(*w->item)));
     TRY(ocelli_tensor_create(&x.tensor, w->dev, v->desc.dtype, &v->desc.shape));
     w->item[w->n++] = x;
-    initial_values(v, seed, host);
-    TRY(ocelli_tensor_write(x.tensor, host, bytes));
+    if (host)
+        initial_values(v, seed, host);
+    TRY(ocelli_tensor_write(x.tensor, host ? host : v->data, bytes));
 out:
     free(host);
     return err ? fail_in(err, "weight %s", v->name) : 0;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <ocelli/onnx.h>
 #include <ocelli/train.h>
 
 #include "base/clock.h"
@@ -45,7 +46,7 @@ struct run {
     struct evaluator eval;
     struct position at;
     int64_t epoch_steps, all_steps; /* in an epoch; in all epochs, by which the schedule counts */
-    char *checkpoint, *metrics, *curves, *title;
+    char *checkpoint, *model, *metrics, *curves, *title;
     struct arena arena;
     double start, epoch_start;
     double step_seconds, test_seconds; /* spent on the steps timed; by the last test */
@@ -149,7 +150,8 @@ static int name_files(struct run *r)
         char **path;
         const char *file;
     } files[] = {
-        {&r->checkpoint, "checkpoint"}, {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}};
+        {&r->checkpoint, "checkpoint"}, {&r->model, "model.onnx"},
+        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}};
     if (!r->p.out_dir)
         return 0;
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -217,9 +219,29 @@ out:
 
 /* ---- Files ---- */
 
+/* The network as it predicts, with a batch that is left open. */
+static int write_model(struct run *r)
+{
+    int err;
+    struct ocelli_graph *g = NULL;
+    struct ocelli_net_params net = r->net;
+    net.batch = 1;
+    TRY(ocelli_net(&g, r->p.net, &net));
+    TRY(ocelli_onnx_save(g, r->weights, r->model, "N"));
+out:
+    ocelli_graph_destroy(&g);
+    return err;
+}
+
 static int save(struct run *r)
 {
-    return r->checkpoint ? checkpoint_save(r->checkpoint, &r->words, &r->at, r->weights) : 0;
+    int err = 0;
+    if (!r->checkpoint)
+        return 0;
+    TRY(checkpoint_save(r->checkpoint, &r->words, &r->at, r->weights));
+    TRY(write_model(r));
+out:
+    return err;
 }
 
 static int write_curves(struct run *r)

@@ -25,6 +25,13 @@ enum option_kind {
     OPT_TEXT,  /* const char * */
     OPT_WORD,  /* int, the word's place in `words` */
     OPT_SHAPE, /* int[4] from NxCxHxW */
+    OPT_LIST,  /* struct text_list; the option may be given several times */
+};
+
+#define LIST_MAX 32
+struct text_list {
+    const char *item[LIST_MAX];
+    int n;
 };
 
 struct option_spec {
@@ -62,7 +69,7 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
-    cmd_doctor;
+    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test;
 
 /* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
  */
@@ -136,20 +143,41 @@ int net_check(const char *name);
 
 /* The MODEL of the command line. */
 struct model {
-    struct ocelli_trained net;
-    const char *dir; /* the training directory; NULL: a network by name */
+    struct ocelli_trained net; /* of an .onnx file: its name, and the batch */
+    const char *dir;           /* the training directory.. */
+    const char *onnx;          /* ..or the .onnx file; both NULL: a network by name */
+    struct ocelli_shape input; /* of an .onnx file's inputs; rank 0: as the file has it */
+    const struct ocelli_array *array; /* content of such inputs, by name */
+    int n_arrays;
 };
 int model_find(const char *name, struct model *out);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */
 void model_input(struct model *m, const int input[4]);
 /* The network's graph. With `train`: input "labels", output "loss" and the optimiser's step. */
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
-/* Weights of a graph: the trained ones, or new ones from the seed. */
+/* Weights of a graph: the trained ones, the file's, or new ones from the seed. */
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
                   const struct ocelli_graph *g, struct ocelli_weights **out);
 
+/* As ocelli_eval() for an .onnx file, whose first output scores the classes; pixels (0 to 255) are
+ * multiplied by `scale`. An exit status. */
+int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct ocelli_dataset *ds,
+              float scale, const struct ocelli_eval_params *p, struct ocelli_eval_result *r);
+
 /* Ten images, side by side, with what they are and what they were taken for. */
 void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted);
+
+/* ---- Arrays (arrays.c) ---- */
+
+const char *dtype_text(enum ocelli_dtype dtype);
+int64_t array_elements(const struct ocelli_array *a);
+/* Element i of an array of any type. */
+double array_element(const struct ocelli_array *a, int64_t i);
+bool same_shape(const struct ocelli_shape *a, const struct ocelli_shape *b);
+/* A tensor's content under that name; ocelli_array_free() frees it. An error code. */
+int tensor_array(struct ocelli_tensor *t, const char *name, struct ocelli_array *out);
+/* NaN where there are elements that are, or none. */
+void array_summary(const struct ocelli_array *a, double *min, double *max, double *mean);
 
 /* ---- Doctor's probes of the operations (probe.c, probe_ops.c) ---- */
 

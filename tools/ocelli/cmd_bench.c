@@ -59,32 +59,39 @@ static int write_all(struct ocelli_tensor *t, const void *data)
     return ocelli_tensor_write(t, data, ocelli_tensor_bytes(t));
 }
 
-/* Pixels between 0 and 1, each class in turn, a small step. */
-static int fill_inputs(struct ocelli_plan *plan, int classes)
+/* Pixels between 0 and 1 in what is float, each of the classes in turn in the rest. */
+static int fill_input(struct ocelli_tensor *t, enum ocelli_dtype dtype, int classes)
 {
-    struct ocelli_tensor *image = ocelli_plan_tensor(plan, "image");
-    struct ocelli_tensor *labels = ocelli_plan_tensor(plan, "labels");
-    struct ocelli_tensor *lr = ocelli_plan_tensor(plan, "lr");
-    size_t n = ocelli_tensor_bytes(image) / sizeof(float);
-    float *pixel = malloc(n * sizeof(*pixel));
+    size_t bytes = ocelli_tensor_bytes(t);
+    char *data = calloc(bytes, 1);
     int err = OCELLI_ERR_MEMORY;
 
-    if (!pixel)
+    if (!data)
         return err;
-    for (size_t i = 0; i < n; i++)
-        pixel[i] = (float)(i * 2654435761u % 256) / 255.0f;
-    err = write_all(image, pixel);
-    if (err == 0 && labels) {
-        size_t count = ocelli_tensor_bytes(labels) / sizeof(int32_t);
-        int32_t *label = (int32_t *)pixel; /* a label an image, so there is room */
+    for (size_t i = 0; dtype == OCELLI_F32 && i < bytes / sizeof(float); i++)
+        ((float *)data)[i] = (float)(i * 2654435761u % 256) / 255.0f;
+    for (size_t i = 0; dtype == OCELLI_I32 && i < bytes / sizeof(int32_t); i++)
+        ((int32_t *)data)[i] = (int32_t)(i % (size_t)classes);
+    err = write_all(t, data);
+    free(data);
+    return err;
+}
 
-        for (size_t i = 0; i < count; i++)
-            label[i] = (int32_t)(i % (size_t)classes);
-        err = write_all(labels, label);
+static int fill_inputs(struct ocelli_plan *plan, const struct ocelli_graph *g, int classes)
+{
+    int err = 0;
+
+    for (int i = 0; err == 0 && i < ocelli_graph_inputs(g); i++) {
+        struct ocelli_port p;
+        struct ocelli_tensor *t;
+
+        if ((err = ocelli_graph_input(g, i, &p)) != 0 || !(t = ocelli_plan_tensor(plan, p.name)))
+            continue; /* nothing depends on it */
+        if (strcmp(p.name, "lr") == 0 && p.shape.rank == 0)
+            err = write_all(t, &(float){1e-3f}); /* a small step */
+        else
+            err = fill_input(t, p.dtype, classes);
     }
-    if (err == 0 && lr)
-        err = write_all(lr, &(float){1e-3f});
-    free(pixel);
     return err;
 }
 
@@ -164,7 +171,7 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
         b->flops += s.flops;
     }
     struct ocelli_shape logits = ocelli_value_shape(g, ocelli_find(g, "logits"));
-    if ((err = fill_inputs(b->plan, logits.rank > 1 ? (int)logits.dim[1] : 1)) != 0)
+    if ((err = fill_inputs(b->plan, g, logits.rank > 1 ? (int)logits.dim[1] : 1)) != 0)
         return err;
     progress_begin(cli);
     if ((err = time_runs(b, a->runs)) == 0 && a->layers)
@@ -247,7 +254,7 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
 
 static int run(struct cli *cli, const void *args)
 {
-    const struct bench_args *a = args;
+    struct bench_args with = *(const struct bench_args *)args, *a = &with;
     struct bench b = {0};
     struct ocelli_graph *g = NULL;
     struct ocelli_weights *w = NULL;
@@ -259,6 +266,9 @@ static int run(struct cli *cli, const void *args)
     m.net.params.batch = a->batch;
     if ((status = model_graph(&m, a->train, &g)) != EXIT_DONE)
         return status;
+    struct ocelli_port first; /* a file may have its own batch */
+    if (m.onnx && ocelli_graph_input(g, 0, &first) == 0 && first.shape.rank > 1)
+        with.batch = (int)first.shape.dim[0];
     if ((status = device_get(cli, a->layers, &b.dev)) != EXIT_DONE)
         goto out;
     if (ocelli_device_get_info(b.dev)->type == OCELLI_DEVICE_NULL) {
@@ -282,7 +292,7 @@ const struct command cmd_bench = {
     .operands = "MODEL",
     .summary = "Measure how long a network takes",
     .details =
-        "MODEL is a network's name or a training directory. Times are of whole runs, from the call "
+        "MODEL is a network's name, a training directory or an .onnx file. Times are of whole runs, from the call "
         "to\n"
         "the end of the work; --layers measures each launch on the device (and makes the device\n"
         "keep times, which costs a little).\n",

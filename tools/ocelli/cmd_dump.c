@@ -91,7 +91,7 @@ const struct command cmd_dump = {
     .operands = "MODEL",
     .summary = "Print the plan of a network, one launch a line",
     .details =
-        "MODEL is a network's name or a training directory. '--device null' needs no OpenCL.\n",
+        "MODEL is a network's name, a training directory or an .onnx file. '--device null' needs no OpenCL.\n",
     .options = options,
     .args_size = sizeof(struct dump_args),
     .min_operands = 1,

@@ -7,9 +7,10 @@
 struct eval_args {
     const char *data, *data_dir, *variant;
     int batch, top;
+    float scale;
 };
 
-static const struct eval_args defaults = {.batch = 500, .top = 5};
+static const struct eval_args defaults = {.batch = 500, .top = 5, .scale = 1 / 255.0f};
 
 static const struct option_spec options[] = {
     {"data", OPT_TEXT, offsetof(struct eval_args, data), .arg = "DATASET",
@@ -20,6 +21,8 @@ static const struct option_spec options[] = {
      .help = "images at a time (default 500)"},
     {"top", OPT_INT, offsetof(struct eval_args, top), 1, 1000, .arg = "K",
      .help = "also count labels among the K most likely classes (default 5)"},
+    {"scale", OPT_FLOAT, offsetof(struct eval_args, scale), -1e6, 1e6, .arg = "X",
+     .help = "what pixels (0 to 255) are multiplied by for an .onnx file (default 1/255)"},
     {"variant", OPT_TEXT, offsetof(struct eval_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
     {0},
@@ -47,9 +50,12 @@ static int report(const struct cli *cli, const struct eval_args *a, const struct
                                   json_number(r->top_k), "loss", json_number(r->loss), "count",
                                   (json_int_t)r->count, "seconds", json_number(r->seconds)));
     out("test accuracy %.2f %%", 100 * r->accuracy);
-    if (!cli->quiet)
-        out(" (among the first %d: %.2f %%), loss %.4f, %lld images in %.2f s", a->top,
-            100 * r->top_k, r->loss, (long long)r->count, r->seconds);
+    if (!cli->quiet) {
+        out(" (among the first %d: %.2f %%)", a->top, 100 * r->top_k);
+        if (!m->onnx)
+            out(", loss %.4f", r->loss);
+        out(", %lld images in %.2f s", (long long)r->count, r->seconds);
+    }
     out("\n");
     return EXIT_DONE;
 }
@@ -57,7 +63,7 @@ static int report(const struct cli *cli, const struct eval_args *a, const struct
 /* A network by name takes the shape of the dataset's images. */
 static void fit(struct model *m, const struct ocelli_dataset_info *info)
 {
-    if (m->dir)
+    if (m->dir || m->onnx)
         return;
     m->net.params.channels = info->channels;
     m->net.params.height = info->height;
@@ -86,6 +92,17 @@ static int run(struct cli *cli, const void *args)
     fit(&m, ocelli_dataset_get_info(ds));
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         goto out;
+    if (m.onnx) {
+        struct ocelli_eval_params p = {a->batch, a->top, a->variant, NULL, on_progress, &start};
+
+        progress_begin(cli);
+        interrupt_catch();
+        status = eval_onnx(&m, dev, ds, a->scale, &p, &r);
+        progress_end();
+        if (status == EXIT_DONE)
+            status = report(cli, a, &m, &r);
+        goto out;
+    }
     if ((status = model_graph(&m, false, &g)) != EXIT_DONE)
         goto out;
     if ((status = model_weights(cli, &m, dev, g, &w)) != EXIT_DONE)
@@ -118,7 +135,7 @@ const struct command cmd_eval = {
     .name = "eval",
     .operands = "MODEL",
     .summary = "Measure accuracy on a dataset's test images",
-    .details = "MODEL is a training directory, or a network's name for one with random weights.\n",
+    .details = "MODEL is a training directory, an .onnx file, or a network's name for one with random weights.\n",
     .options = options,
     .defaults = &defaults,
     .args_size = sizeof(defaults),

@@ -134,7 +134,7 @@ const struct command cmd_info = {
     .name = "info",
     .operands = "MODEL",
     .summary = "Print a network's layers and the memory it needs",
-    .details = "MODEL is a network's name or a training directory. Memory is predicted without any "
+    .details = "MODEL is a network's name, a training directory or an .onnx file. Memory is predicted without any "
                "device;\n"
                "with --device it is planned for that one.\n",
     .options = options,

@@ -107,11 +107,16 @@ int model_find(const char *name, struct model *m)
             return cli_failed(NULL, err);
         return EXIT_DONE;
     }
-    if (len > 5 && strcmp(name + len - 5, ".onnx") == 0)
-        return cli_error("%s: this version does not read ONNX files", name);
+    if (len > 5 && strcmp(name + len - 5, ".onnx") == 0) {
+        const char *slash = strrchr(name, '/');
+
+        m->onnx = name;
+        snprintf(m->net.net, sizeof(m->net.net), "%.60s", slash ? slash + 1 : name);
+        return EXIT_DONE;
+    }
 
     char list[256];
-    return cli_error("%s: neither a network (%s) nor a training directory", name,
+    return cli_error("%s: neither a network (%s), nor a training directory, nor an .onnx file", name,
                      net_list(list, sizeof(list)));
 }
 
@@ -125,6 +130,7 @@ void model_input(struct model *m, const int input[4])
     p->channels = input[1];
     p->height = input[2];
     p->width = input[3];
+    m->input = (struct ocelli_shape){4, {input[0], input[1], input[2], input[3]}};
 }
 
 /* Behind the logits of g: the loss, and the step with the optimiser that `train` defaults to. */
@@ -143,10 +149,33 @@ static int append_training(struct ocelli_graph *g)
     return ocelli_optimize(g, loss, &(struct ocelli_optimizer_params){.momentum = 0.9f});
 }
 
+/* A shape without a name is for every input of the file. */
+static int load_onnx(const struct model *m, struct ocelli_graph **out)
+{
+    const char *names[LIST_MAX];
+    struct ocelli_shape shapes[LIST_MAX];
+    struct ocelli_onnx_params p = {.batch = m->net.params.batch, .names = names, .shapes = shapes,
+                                   .values = m->array, .n_values = m->n_arrays, .n = m->n_arrays};
+
+    for (int i = 0; i < m->n_arrays; i++) {
+        names[i] = *m->array[i].name ? m->array[i].name : NULL;
+        shapes[i] = m->array[i].shape;
+    }
+    if (m->n_arrays == 0 && m->input.rank) {
+        names[0] = NULL;
+        shapes[0] = m->input;
+        p.n = 1;
+    }
+    return ocelli_onnx_load(out, m->onnx, &p);
+}
+
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
 {
-    int err = ocelli_net(out, m->net.net, &m->net.params);
+    int err;
 
+    if (m->onnx && train)
+        return cli_error("%s: an .onnx file cannot be trained in this version", m->onnx);
+    err = m->onnx ? load_onnx(m, out) : ocelli_net(out, m->net.net, &m->net.params);
     if (err == 0 && train)
         err = append_training(*out);
     if (err == 0)

@@ -154,6 +154,11 @@ static int store(const struct option_spec *s, void *base, const char *text)
     case OPT_WORD:
         err = parse_word(s, text, to);
         break;
+    case OPT_LIST:
+        if (((struct text_list *)to)->n == LIST_MAX)
+            return cli_usage("--%s: more than %d times", s->name, LIST_MAX);
+        ((struct text_list *)to)->item[((struct text_list *)to)->n++] = text;
+        break;
     case OPT_SHAPE:
         err = parse_shape(s, text, to);
         break;

@@ -1,0 +1,38 @@
+#ifdef HAS_SCALE
+#define SCALE_PARAM __global const float *scale,
+#else
+#define SCALE_PARAM
+#endif
+#ifdef HAS_SHIFT
+#define SHIFT_PARAM __global const float *shift,
+#else
+#define SHIFT_PARAM
+#endif
+#ifdef HAS_MEAN
+#define MEAN_PARAM __global const float *mean,
+#else
+#define MEAN_PARAM
+#endif
+
+/* No restrict: y may be x. */
+__kernel void batchnorm_ref(__global float *y, __global const float *x, SCALE_PARAM SHIFT_PARAM
+                            MEAN_PARAM __global const float *variance, float epsilon,
+                            CHANNEL_PARAMS EPI_PARAMS)
+{
+    const int i = get_global_id(0);
+    const int c = channel_of(i, CHANNEL_ARGS);
+    if (i >= n)
+        return;
+    float v = x[i];
+#ifdef HAS_MEAN
+    v -= mean[c];
+#endif
+    v *= 1.0f / sqrt(variance[c] + epsilon);
+#ifdef HAS_SCALE
+    v *= scale[c];
+#endif
+#ifdef HAS_SHIFT
+    v += shift[c];
+#endif
+    y[i] = epi(v, i, c EPI_ARGS);
+}

@@ -1,0 +1,47 @@
+/* ONNX files as they are: the protobuf message within limits, and the tensors it stores. */
+#ifndef FORMATS_ONNX_READ_H
+#define FORMATS_ONNX_READ_H
+
+#include <onnx.pb-c.h>
+
+#include "base/shape.h"
+
+/* What a file may cost: its message takes at most 4 times its bytes and 64 MiB in memory. A message
+ * of empty parts would take some 60 times. */
+#define ONNX_MEMORY_FACTOR 4
+#define ONNX_MEMORY_EXTRA ((size_t)64 << 20)
+#define ONNX_MAX_FILE ((size_t)2 << 30) /* protobuf's own limit */
+
+struct onnx_file {
+    Onnx__Model *model;
+    char *name;       /* for messages */
+    const char *path; /* NULL: read from memory, external data are refused */
+};
+
+/* Reads a model. Fails: IO, MEMORY, FORMAT (no ONNX, damaged, or out of proportion). */
+int onnx_open(struct onnx_file **out, const char *path);
+/* The same from memory, which is only read; `name` is for messages. */
+int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_t bytes);
+void onnx_close(struct onnx_file **f);
+
+/* A tensor's content in this machine's order: from raw bytes, typed fields or an external file
+ * beside `path` (NULL: refused). *data is malloc'd, desc_bytes(desc). Strings and types that the
+ * library has not: UNSUPPORTED. `what` names it in messages. Fails: FORMAT (sizes that do not fit),
+ * IO, MEMORY, SHAPE. */
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,
+                void **data);
+
+/* What a tensor takes of the file named *location (below the model's folder; NULL: it is not stored
+ * in one). */
+uint64_t onnx_external(const Onnx__Tensor *t, const char **location);
+/* Frees a tensor's raw bytes before the rest of the file. */
+void onnx_tensor_drop(Onnx__Tensor *t);
+
+/* The library's type for ONNX's number, -1: none. The number for a type. */
+int onnx_dtype(int type);
+int onnx_type_number(enum ocelli_dtype dtype);
+
+/* A file with one TensorProto. */
+int onnx_tensor_file(const char *path, struct desc *desc, void **data, char **name);
+
+#endif
