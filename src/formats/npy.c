@@ -268,7 +268,7 @@ static void from_fortran(char *y, const char *x, const struct ocelli_shape *s, s
 int npy_parse(struct ocelli_array *out, const char *name, const void *file, size_t bytes)
 {
     struct header h;
-    size_t head, count, size;
+    size_t head = 0, count, size;
     int err = read_header(&h, name, file, bytes, &head);
 
     *out = (struct ocelli_array){0};
