@@ -28,7 +28,7 @@ ENV = {**os.environ, "XDG_CACHE_HOME": str(TMP / "cache"), "LC_ALL": "C.UTF-8", 
 for name in ("OCELLI_DEVICE", "OCELLI_PLATFORM", "OCELLI_FAULT", "OCELLI_CACHE_DIR", "OCELLI_KERNEL_DIR"):
     ENV.pop(name, None)
 
-COMMANDS = ["devices", "train", "eval", "info", "dump", "bench", "doctor"]
+COMMANDS = ["devices", "train", "eval", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
 tests = []
 
 
@@ -74,7 +74,7 @@ def empty(folder):
 
 
 def only_finished_files(folder):
-    left = {p.name for p in folder.iterdir()} - {"checkpoint", "metrics.csv", "curves.svg"}
+    left = {p.name for p in folder.iterdir()} - {"checkpoint", "metrics.csv", "curves.svg", "model.onnx"}
     assert not left, "left behind: %s" % left
 
 
@@ -148,7 +148,8 @@ def wrong_usage():
         bad(2, c, "--seed", says="--seed")
         bad(2, c, "--seed", "-1", says="--seed")
         bad(2, c, "--json=1", says="--json")
-        bad(2, c, "a", "b", "c")
+        if c != "onnx-test":
+            bad(2, c, "a", "b", "c")
         bad(2, c, "--device", "", says="--device")
     for c in ("train", "eval", "info", "dump", "bench"):
         bad(2, c, says=c)
@@ -175,7 +176,7 @@ def not_in_this_version():
         bad(1, *SHORT, *words, "--out", TMP / "never", says="this version")
     bad(1, "train", "resnet50", *SOURCE, says="lenet5")
     bad(1, "info", "resnet50", says="lenet5")
-    bad(1, "info", "model.onnx", says="ONNX")
+    bad(1, "info", "model.onnx", says="model.onnx")
     bad(1, "info", TMP / "nowhere", says="nowhere")
     empty(TMP / "never")
 
@@ -349,7 +350,7 @@ def train_document():
         need(one, "train_loss", "train_accuracy", "test_accuracy", "seconds")
     assert d["test_accuracy"] == d["epochs"][-1]["test_accuracy"] > 0.9, d["test_accuracy"]
     assert d["epochs"][1]["train_loss"] < d["epochs"][0]["train_loss"]
-    assert {p.name for p in out.iterdir()} == {"checkpoint", "metrics.csv", "curves.svg"}
+    assert {p.name for p in out.iterdir()} == {"checkpoint", "metrics.csv", "curves.svg", "model.onnx"}
     assert len((out / "metrics.csv").read_text().splitlines()) == 3
     assert "</svg>" in (out / "curves.svg").read_text()
     e = doc("eval", out, *SOURCE)

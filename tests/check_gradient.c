@@ -233,21 +233,15 @@ static ocelli_value net_binary(void)
 /* Each function behind a matrix product, which may take it over, and its derivative. */
 static ocelli_value net_functions(void)
 {
-    ocelli_value x = input("x", OCELLI_SHAPE(3, 4)), sum = x;
+    ocelli_value x = input("x", OCELLI_SHAPE(3, 4)), sum = x, w = weight("w", OCELLI_SHAPE(4, 4));
     for (int kind = OCELLI_CLIP; kind <= OCELLI_RECIPROCAL; kind++) {
         struct ocelli_unary_params p = {(enum ocelli_unary_kind)kind, 0.7f, 1.2f};
+        ocelli_value y = ocelli_gemm(g, x, w, &(struct ocelli_gemm_params){.trans_b = kind & 1});
         if (kind == OCELLI_CLIP)
             p.alpha = -0.5f;
-        ocelli_value y = ocelli_gemm(g, x, kind & 1 ? ocelli_find(g, "w") : ocelli_find(g, "x"),
-                                     &(struct ocelli_gemm_params){.trans_b = true});
-        if (kind == OCELLI_CLIP)
-            y = ocelli_gemm(g, x, weight("w", OCELLI_SHAPE(3, 4)),
-                            &(struct ocelli_gemm_params){.trans_b = true});
         if (kind == OCELLI_SQRT || kind == OCELLI_LOG || kind == OCELLI_RECIPROCAL)
             y = positive(y);
-        y = ocelli_unary(g, y, &p);
-        y = ocelli_reduce(g, y, &(struct ocelli_reduce_params){OCELLI_REDUCE_MEAN, 2, true});
-        sum = ocelli_binary(g, sum, y, OCELLI_ADD);
+        sum = ocelli_binary(g, sum, ocelli_unary(g, y, &p), OCELLI_ADD);
     }
     return tail(sum);
 }
@@ -277,9 +271,15 @@ static ocelli_value net_batchnorm(void)
                                       positive(weight("v", OCELLI_SHAPE(4))), NULL);
     return tail(ocelli_tanh(g, y));
 }
+/* Running averages are not trained. */
+static ocelli_value running(const char *name, float first)
+{
+    const float v[4] = {first, first + 0.25f, first + 0.5f, first + 1};
+    return ocelli_const(g, name, OCELLI_F32, &OCELLI_SHAPE(4), v);
+}
 static ocelli_value net_batchnorm_train(void)
 {
-    ocelli_value m = weight("m", OCELLI_SHAPE(4)), v = positive(weight("v", OCELLI_SHAPE(4)));
+    ocelli_value m = running("m", -0.5f), v = running("v", 0.5f);
     ocelli_value y = ocelli_conv2d(g, input("x", OCELLI_SHAPE(3, 2, 4, 4)),
                                    weight("w", OCELLI_SHAPE(4, 2, 3, 3)), NULL);
     y = ocelli_batchnorm_train(g, y, weight("scale", OCELLI_SHAPE(4)), weight("b", OCELLI_SHAPE(4)), &m,
