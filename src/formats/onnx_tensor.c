@@ -285,18 +285,16 @@ static int copy_field(const Onnx__Tensor *t, enum field f, const char *what, siz
 static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_shape *s,
                         size_t *count)
 {
-    *count = 1;
     if (t->n_dims > OCELLI_MAX_RANK)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s: rank %zu is above %d", what, t->n_dims,
                     OCELLI_MAX_RANK);
     s->rank = (int)t->n_dims;
     for (int d = 0; d < s->rank; d++) {
         s->dim[d] = t->dims[d];
-        if (t->dims[d] < 0 || (uint64_t)t->dims[d] > SIZE_MAX ||
-            !mul_size(*count, (size_t)t->dims[d], count))
-            return fail(OCELLI_ERR_FORMAT, "%s: extent %lld", what, (long long)t->dims[d]);
+        if (s->dim[d] < 0)
+            return fail(OCELLI_ERR_FORMAT, "%s: extent %lld", what, (long long)s->dim[d]);
     }
-    return 0;
+    return shape_elements(s, count) ? 0 : fail(OCELLI_ERR_FORMAT, "%s: too large", what);
 }
 
 int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,

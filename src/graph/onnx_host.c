@@ -4,15 +4,6 @@
 
 #include "graph/onnx_import.h"
 
-bool shape_elements(const struct ocelli_shape *s, size_t *count)
-{
-    *count = 1;
-    for (int i = 0; i < s->rank; i++)
-        if (s->dim[i] < 0 || !mul_size(*count, (size_t)s->dim[i], count))
-            return false;
-    return true;
-}
-
 struct host *host_new(struct import *m, enum ocelli_dtype dtype, const struct ocelli_shape *s)
 {
     char text[SHAPE_TEXT];
@@ -21,8 +12,7 @@ struct host *host_new(struct import *m, enum ocelli_dtype dtype, const struct oc
 
     if (m->g->g.status)
         return NULL;
-    if (s->rank < 0 || s->rank > OCELLI_MAX_RANK || !shape_elements(s, &count) ||
-        count > HOST_MAX_COUNT ||
+    if (!shape_elements(s, &count) || count > HOST_MAX_COUNT ||
         (bytes = count * ocelli_dtype_size(dtype)) > HOST_MAX_BYTES - m->host_bytes)
         graph_fail(&m->g->g,
                    fail(OCELLI_ERR_UNSUPPORTED, "constant arithmetic on too many elements (%s)",

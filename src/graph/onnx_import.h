@@ -154,8 +154,6 @@ double host_f(const struct host *h, size_t i);
 int64_t host_i(const struct host *h, size_t i);
 void host_set_f(struct host *h, size_t i, double v);
 void host_set_i(struct host *h, size_t i, int64_t v);
-/* The product of the extents, which may be 0; false when it overflows. */
-bool shape_elements(const struct ocelli_shape *s, size_t *count);
 /* y[i..] = x[offset + i0 stride0 + ..] */
 struct host *host_strided(struct import *m, const struct host *x, const struct ocelli_shape *s,
                           const int64_t *stride, int64_t offset);
