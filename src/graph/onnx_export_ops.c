@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "graph/onnx_export.h"
 #include "ops/attrs.h"
 
@@ -62,7 +63,7 @@ const char *export_scalar(struct export *e, enum ocelli_dtype dtype, double v)
 {
     uint64_t bits = 0;
     float f = (float)v;
-    int64_t i = (int64_t)v;
+    int64_t i = whole_number(v);
 
     switch (dtype) {
     case OCELLI_F32:
@@ -71,20 +72,9 @@ const char *export_scalar(struct export *e, enum ocelli_dtype dtype, double v)
     case OCELLI_F64:
         memcpy(&bits, &v, sizeof(v));
         break;
-    case OCELLI_F16: {
-        /* Rounded to 11 bits; what is too small or large becomes 0 or infinity. */
-        int exponent;
-        double m = frexp(fabs(v), &exponent);
-        uint16_t h = 0x7c00;
-        if (m == 0 || exponent < -23)
-            h = 0;
-        else if (exponent < -13)
-            h = (uint16_t)lrint(ldexp(m, exponent + 24));
-        else if (exponent <= 16)
-            h = (uint16_t)MIN(((exponent + 14) << 10) + (int)lrint(ldexp(m, 11)) - 1024, 0x7c00);
-        bits = h | (v < 0 ? 0x8000u : 0);
+    case OCELLI_F16:
+        bits = double_to_half(v);
         break;
-    }
     default: /* whole numbers: the low bytes come first */
         memcpy(&bits, &i, sizeof(i));
         break;
@@ -508,14 +498,15 @@ static const char *order_of(struct writer *w, const char *x, const struct stride
 static void write_places(struct writer *w, const struct strided_attr *a)
 {
     int64_t count = shape_count(&a->shape), at[OCELLI_MAX_RANK] = {0}, place = a->offset;
-    int64_t *places = arena_alloc(&w->e->arena, (size_t)count * sizeof(*places));
+    int64_t *places;
     const int64_t all = -1;
 
-    if (w->e->batch_name) {
-        refuse(w, "these strides and an open batch");
+    if (w->e->batch_name || (size_t)count > ONNX_MAX_FILE / sizeof(*places)) {
+        refuse(w, w->e->batch_name ? "these strides and an open batch"
+                                   : "these strides of so many elements");
         return;
     }
-    if (!places) {
+    if (!(places = arena_alloc(&w->e->arena, (size_t)count * sizeof(*places)))) {
         export_fail(w->e, OCELLI_ERR_MEMORY);
         return;
     }
