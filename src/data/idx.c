@@ -105,8 +105,9 @@ int idx_read(struct idx *out, const char *path, int rank)
     errno = 0;
     gzFile f = gzopen(path, "rbe");
     if (!f)
-        return errno ? fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno))
-                     : fail_memory();
+        return errno && errno != ENOMEM
+                   ? fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno))
+                   : fail_memory();
     gzbuffer(f, 128 << 10);
     TRY(read_header(out, f, path, rank));
     TRY(read_data(out, f, path));

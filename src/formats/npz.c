@@ -18,7 +18,8 @@
 
 static int zip_failed(const char *path, zip_error_t *e)
 {
-    int err = zip_error_code_zip(e) == ZIP_ER_MEMORY
+    int code = zip_error_code_zip(e); /* OK: it forgot to say that there was no memory */
+    int err = code == ZIP_ER_MEMORY || code == ZIP_ER_OK
                   ? fail_memory()
                   : fail(OCELLI_ERR_FORMAT, "%s: %s", path, zip_error_strerror(e));
 
@@ -158,10 +159,11 @@ out:
 
 /* ---- Writing ---- */
 
-static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
+/* *npy: the entry's content, which the archive reads when it is closed. It stays ours: whether libzip
+ * frees what it was given when it runs out of memory depends on where it does. */
+static int add_entry(zip_t *zip, const struct ocelli_array *a, int i, void **npy)
 {
     struct text name = {0};
-    void *npy = NULL;
     size_t bytes;
     zip_source_t *s;
     zip_int64_t at;
@@ -176,10 +178,9 @@ static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
     TRY(array_check(a));
     if (!plain_name(name.s) || name.s[0] == '/' || strstr(name.s, "..") || strchr(name.s, '\\'))
         TRY(fail(OCELLI_ERR_INVALID, "array \"%s\": no name for an archive", a->name));
-    TRY(npy_print(a, &npy, &bytes));
-    if (!(s = zip_source_buffer(zip, npy, bytes, 1)))
+    TRY(npy_print(a, npy, &bytes));
+    if (!(s = zip_source_buffer(zip, *npy, bytes, 0)))
         TRY(fail_memory());
-    npy = NULL; /* the source frees it */
     at = zip_file_add(zip, name.s, s, ZIP_FL_ENC_UTF_8);
     if (at < 0) {
         zip_source_free(s);
@@ -190,7 +191,6 @@ static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
         zip_file_set_dostime(zip, (zip_uint64_t)at, 0, 1 << 5 | 1, 0) != 0)
         TRY(fail(OCELLI_ERR_INVALID, "array \"%s\": %s", name.s, zip_strerror(zip)));
 out:
-    free(npy);
     text_free(&name);
     return err;
 }
@@ -224,17 +224,20 @@ int ocelli_npz_write(const struct ocelli_array *a, int n, const char *path)
     zip_source_t *source = NULL;
     zip_t *zip = NULL;
     zip_error_t e;
+    void **npy = NULL;
     int err = 0;
 
     zip_error_init(&e);
     if (n < 1)
         TRY(fail(OCELLI_ERR_INVALID, "%s: an archive of no arrays", path));
+    if (!(npy = calloc((size_t)n, sizeof(*npy))))
+        TRY(fail_memory());
     source = zip_source_buffer_create(NULL, 0, 0, &e);
     if (!source || !(zip = zip_open_from_source(source, ZIP_TRUNCATE, &e)))
         TRY(zip_failed(path, &e));
     zip_source_keep(source); /* to read what closing writes into it */
     for (int i = 0; i < n; i++)
-        TRY(add_entry(zip, &a[i], i));
+        TRY(add_entry(zip, &a[i], i, &npy[i]));
     if (zip_close(zip) != 0)
         TRY(fail(OCELLI_ERR_INVALID, "%s: %s", path, zip_strerror(zip)));
     zip = NULL;
@@ -244,5 +247,8 @@ out:
         zip_discard(zip);
     if (source)
         zip_source_free(source);
+    for (int i = 0; npy && i < n; i++)
+        free(npy[i]);
+    free(npy);
     return err;
 }

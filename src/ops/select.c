@@ -192,7 +192,9 @@ static int check_launch(const struct problem *p, const struct caps *caps, const 
     }
     if (k->kind != LAUNCH_KERNEL)
         return 0;
-    if (!k->program || !k->kernel || k->defines.failed)
+    if (k->defines.failed)
+        return fail_memory();
+    if (!k->program || !k->kernel)
         return misfit(k, "no program");
     return check_grid(k, caps);
 }
