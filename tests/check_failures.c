@@ -56,7 +56,7 @@ static int write_array(void)
 static int read_archive(void)
 {
     struct ocelli_array *a;
-    int n, err = ocelli_npz_read(&a, &n, path);
+    int n, err = ocelli_npz_read(&a, &n, path, 0);
     for (int i = 0; i < n; i++)
         ocelli_array_free(&a[i]);
     free(a);

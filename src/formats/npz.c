@@ -14,7 +14,7 @@
 #define MAX_NAME 1024
 /* Deflate cannot do better than 1032 to 1 (RFC 1951: 258 bytes from two bits). */
 #define MAX_RATIO 1032
-#define MAX_BYTES ((size_t)16 << 30) /* all arrays of one archive */
+#define DIRECTORY_MEMORY ((size_t)24 << 20) /* libzip's, of MAX_ENTRIES entries */
 
 static int zip_failed(const char *path, zip_error_t *e)
 {
@@ -42,7 +42,8 @@ static bool plain_name(const char *s)
 struct reading {
     const char *path;
     zip_t *zip;
-    size_t left, packed_left; /* bytes that may still come, unpacked and packed */
+    size_t left;        /* memory for what comes out */
+    size_t packed_left; /* bytes of the file not yet spoken for */
 };
 
 static int check_entry(struct reading *r, zip_int64_t i, zip_stat_t *st)
@@ -60,10 +61,14 @@ static int check_entry(struct reading *r, zip_int64_t i, zip_stat_t *st)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s: %s: packed by method %d, encryption %d", r->path, st->name,
                     st->comp_method, st->encryption_method);
     /* Entries that lie over each other could be many times the file. */
-    if (st->comp_size > r->packed_left || st->size > r->left ||
+    if (st->comp_size > r->packed_left ||
         (st->size && (st->size - 1) / MAX_RATIO >= st->comp_size))
         return fail(OCELLI_ERR_FORMAT, "%s: %s: %llu bytes cannot come from %llu", r->path, st->name,
                     (unsigned long long)st->size, (unsigned long long)st->comp_size);
+    /* Twice, while the array is copied out of its file. */
+    if (st->size > r->left / 2)
+        return fail(OCELLI_ERR_FORMAT, "%s: %s: %llu bytes: more memory than reading the file may take",
+                    r->path, st->name, (unsigned long long)st->size);
     r->packed_left -= st->comp_size;
     r->left -= st->size;
     return 0;
@@ -114,15 +119,15 @@ out:
     return err;
 }
 
-int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path)
+int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path, uint64_t max_bytes)
 {
-    struct reading r = {.path = path, .left = MAX_BYTES};
+    struct reading r = {.path = path};
     struct ocelli_array *a = NULL;
     zip_source_t *source = NULL;
     zip_error_t e;
     zip_int64_t count = 0;
     char *file = NULL;
-    size_t bytes;
+    size_t bytes, memory;
     int err;
 
     *out = NULL;
@@ -130,6 +135,8 @@ int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path)
     zip_error_init(&e);
     TRY(file_read(path, ARRAY_MAX_FILE, &file, &bytes));
     r.packed_left = bytes;
+    memory = max_bytes ? (size_t)MIN(max_bytes, (uint64_t)SIZE_MAX) : file_memory(bytes);
+    r.left = memory > bytes && memory - bytes > DIRECTORY_MEMORY ? memory - bytes - DIRECTORY_MEMORY : 0;
     /* From memory: what was checked is what is read. */
     source = zip_source_buffer_create(file, bytes, 0, &e);
     if (!source || !(r.zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &e)))

@@ -297,8 +297,8 @@ static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_s
     return shape_elements(s, count) ? 0 : fail(OCELLI_ERR_FORMAT, "%s: too large", what);
 }
 
-int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,
-                void **data)
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                struct desc *desc, void **data)
 {
     int row = type_row(t->data_type), err;
     size_t count, bytes, size;
@@ -312,6 +312,9 @@ int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struc
     TRY(tensor_shape(t, what, &desc->shape, &count));
     if (!mul_size(count, size, &bytes))
         TRY(fail(OCELLI_ERR_FORMAT, "%s: too large", what));
+    if (bytes > limit)
+        TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes: more memory than its file may ask for", what,
+                 bytes));
     if (t->data_location == 1) {
         TRY(read_external(t, path, what, bytes, data));
     } else if (t->has_raw_data) {

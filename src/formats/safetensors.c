@@ -316,6 +316,29 @@ out:
     return err;
 }
 
+/* JSON parsed takes up to 80 times its text, so what cannot be such a header is refused before: deeper
+ * than {"name": {"shape": [..]}}, or objects and lists in less room than an entry takes. */
+static int scan_header(const char *s, size_t len, const char *file)
+{
+    const size_t least = sizeof("\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,0]}") - 1;
+    size_t opened = 0;
+    int depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '"')
+            for (i++; i < len && s[i] != '"'; i++)
+                i += s[i] == '\\';
+        else if (s[i] == '{' || s[i] == '[')
+            opened++, depth++;
+        else if (s[i] == '}' || s[i] == ']')
+            depth--;
+        if (depth > 3 || opened / 3 > len / least + 1)
+            return fail(OCELLI_ERR_FORMAT, "%s: header: objects at byte %zu that do not belong there",
+                        file, i + 8);
+    }
+    return 0;
+}
+
 static int parse(struct safetensors *st, const char *file)
 {
     int err = 0, n = 0;
@@ -339,6 +362,7 @@ static int parse(struct safetensors *st, const char *file)
                     file, len, st->bytes);
     if (len == 0 || st->file[8] != '{')
         return fail(OCELLI_ERR_FORMAT, "%s: the header does not start with {", file);
+    TRY(scan_header(st->file + 8, (size_t)len, file));
     st->json = json_loadb(st->file + 8, (size_t)len, JSON_REJECT_DUPLICATES, &je);
     if (!st->json && (!je.text[0] || json_error_code(&je) == json_error_out_of_memory))
         return fail_memory();

@@ -18,9 +18,11 @@
 /* No convolutional network has a tenth of that; looking up names takes time with the square. */
 #define ONNX_MAX_NODES 16384
 #define ONNX_MAX_VALUES 65536
+#define ONNX_MAX_PORTS 4096 /* inputs or outputs of a node, which may become an operation each */
+#define ONNX_MAX_OPERATIONS 65536
 /* Content that arithmetic makes while importing: shapes, not pictures. */
 #define HOST_MAX_COUNT 16384
-#define HOST_MAX_BYTES ((size_t)16 << 20)
+#define HOST_MAX_BYTES ((size_t)8 << 20)
 
 /* A small tensor here. Extents may be 0. */
 struct host {
@@ -48,7 +50,7 @@ struct slot {
 #define SLOT_BUCKETS 4096
 struct import {
     struct ocelli_graph *g;
-    const struct onnx_file *file;
+    struct onnx_file *file;
     const struct ocelli_onnx_params *p;
     int opset, training_opset;
     struct slot *bucket[SLOT_BUCKETS];

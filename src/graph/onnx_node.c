@@ -106,12 +106,13 @@ static size_t stored_count(const Onnx__Tensor *t)
     return n;
 }
 
-/* Beside the model lie initialisers only. */
+/* Beside the model lie initialisers only. Room for two: the content is copied once. */
 static int stored(const struct import *m, const struct slot *s, struct desc *d, void **data)
 {
     char text[PLAIN_TEXT];
 
-    return onnx_tensor(s->tensor, s->weight ? m->file->path : NULL, plain(s->name, text), d, data);
+    return onnx_tensor(s->tensor, s->weight ? m->file->path : NULL, plain(s->name, text),
+                       m->file->left / 2, d, data);
 }
 
 static ocelli_value value_of_tensor(struct import *m, struct slot *s)
@@ -127,7 +128,10 @@ static ocelli_value value_of_tensor(struct import *m, struct slot *s)
     else
         s->v = constant(m, &d, data);
     free(data);
+    if (s->v != OCELLI_NONE)
+        m->file->left -= desc_bytes(&d);
     if (s->v != OCELLI_NONE && stored_count(s->tensor) > HOST_MAX_COUNT) {
+        m->file->left += s->tensor->raw_data.len;
         onnx_tensor_drop(s->tensor); /* large ones are not held twice for long */
         s->tensor = NULL;
     }

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int n;
 
     fuzz_begin(size);
-    int err = ocelli_npz_read(&a, &n, path);
+    int err = ocelli_npz_read(&a, &n, path, 0);
     fuzz_end();
     FUZZ_CHECK(err ? !a && n == 0 : a && n > 0);
     for (int i = 0; i < n; i++) {
