@@ -4,7 +4,10 @@
 #include "test.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#include <jansson.h>
 
 #include <ocelli/ops.h>
 #include <ocelli/plan.h>
@@ -186,6 +189,14 @@ static const struct net {
     {"computed weight", net_computed_weight, "binary unary", "conv2d", 0, 0},
 };
 #define N_NETS ((int)COUNT(nets))
+
+static const struct net *find_net(const char *name)
+{
+    int i = 0;
+    while (strcmp(nets[i].name, name) != 0)
+        i++;
+    return &nets[i];
+}
 
 static struct ocelli_graph *make(const struct net *net, int n)
 {
@@ -395,6 +406,42 @@ START_TEST(trained_besides)
 }
 END_TEST
 
+/* ---- Lanes ---- */
+
+/* The branches of an inception block do not wait for each other: they run on both lanes. */
+START_TEST(branches_run_side_by_side)
+{
+    const char *path = "check_inference_trace.json";
+    struct ocelli_graph *g = make(find_net("inception"), 1);
+    struct ocelli_device *d = dev;
+    struct ocelli_plan *p;
+    bool seen[2] = {false};
+    size_t i;
+    json_t *event;
+    assert_ok(
+        ocelli_device_open(&dev, &(struct ocelli_device_params){.lanes = 2, .profile = true}));
+    assert_ok(ocelli_plan_create(&p, dev, g, &(struct ocelli_plan_params){.seed = 3}));
+    assert_right(p, g, NULL, "two lanes");
+    assert_ok(ocelli_device_write_trace(dev, path));
+    json_t *trace = json_load_file(path, 0, NULL);
+    ck_assert_ptr_nonnull(trace);
+    json_array_foreach(json_object_get(trace, "traceEvents"), i, event)
+    {
+        const char *name = json_string_value(json_object_get(event, "name"));
+        json_int_t lane = json_integer_value(json_object_get(event, "tid"));
+        if (strstr(name, "conv2d") && lane < 2)
+            seen[lane] = true;
+    }
+    ck_assert(seen[0] && seen[1]);
+    json_decref(trace);
+    remove(path);
+    ocelli_plan_destroy(&p);
+    ocelli_device_close(&dev);
+    dev = d;
+    ocelli_graph_destroy(&g);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("inference");
@@ -406,6 +453,7 @@ int main(void)
     tcase_add_test(t, weights_are_held_once);
     tcase_add_test(t, prepared_anew);
     tcase_add_test(t, trained_besides);
+    tcase_add_test(t, branches_run_side_by_side);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
