@@ -21,6 +21,7 @@
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)
+ *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -89,6 +90,19 @@ struct gather_attr {
     int axis;
 };
 
+struct dropout_attr {
+    float ratio;
+    int seed;
+};
+/* An element is dropped where that many random bits, as a whole number, are below the threshold. */
+#define DROPOUT_BITS 24
+uint32_t dropout_threshold(float ratio);
+
+/* s = keep s + take x + add */
+struct running_attr {
+    float keep, take, add;
+};
+
 /* The axis of w along which the channels are; the normalisation's epsilon. */
 struct fold_attr {
     int axis;
@@ -100,7 +114,7 @@ extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_sgd;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
