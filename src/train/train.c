@@ -192,9 +192,11 @@ static int build(struct run *r)
     int err = 0;
     struct safetensors *st = NULL;
     TRY(open_checkpoint(r, &st));
-    TRY(ocelli_net(&r->graph, r->p.net, &r->net));
-    ocelli_value loss = add_loss(r->graph, r->p.batch);
-    TRY(ocelli_optimize(r->graph, loss, &r->p.optimizer));
+    struct ocelli_net_params net = r->net;
+    net.training = true;
+    net.seed = (int)(r->p.seed & 0xffffff); /* room for the number of the layer */
+    TRY(ocelli_net(&r->graph, r->p.net, &net));
+    TRY(ocelli_optimize(r->graph, ocelli_net_loss(r->graph), &r->p.optimizer));
     TRY(ocelli_graph_status(r->graph));
     TRY(ocelli_weights_create(&r->weights, r->dev, r->graph, r->p.seed));
     if (st)
