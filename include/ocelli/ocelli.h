@@ -7,6 +7,7 @@
 #include <ocelli/device.h>
 #include <ocelli/error.h>
 #include <ocelli/graph.h>
+#include <ocelli/image.h>
 #include <ocelli/nets.h>
 #include <ocelli/onnx.h>
 #include <ocelli/ops.h>
