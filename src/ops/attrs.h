@@ -19,7 +19,7 @@
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
- *   pad(x)         gather(x, index)             resize(x)
+ *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -88,6 +88,18 @@ struct gather_attr {
     int axis;
 };
 
+/* x height x width x 1 or 3 bytes -> 1 x channels x height x width. Pairs are {height, width}, fours
+ * {top, left, height, width}; an extent of 0 is what there is. */
+struct image_attr {
+    int channels; /* 1: luma; 3, of a grey picture: thrice the same; default 3 */
+    int box[4];   /* the part of x that is used.. */
+    int size[2];  /* ..becomes that large.. */
+    int crop[4];  /* ..and of this a part is kept */
+    bool antialias;
+    bool bgr; /* the channels in reverse order */
+    float mul[3], add[3]; /* y[c] = v mul[c] + add[c]; mul default 1 */
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
@@ -98,6 +110,6 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
-extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
+extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
 #endif
