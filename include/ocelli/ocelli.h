@@ -12,6 +12,7 @@
 #include <ocelli/onnx.h>
 #include <ocelli/ops.h>
 #include <ocelli/plan.h>
+#include <ocelli/preprocess.h>
 #include <ocelli/tensor.h>
 #include <ocelli/train.h>
 #include <ocelli/version.h>
