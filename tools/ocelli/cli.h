@@ -167,6 +167,9 @@ int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct oce
 /* Ten images, side by side, with what they are and what they were taken for. */
 void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted);
 
+/* The first n images as PNG files in that folder, which is made. An exit status (samples.c). */
+int samples_write(const struct ocelli_dataset *ds, int n, const char *dir);
+
 /* ---- Labels (labels.c) ---- */
 
 /* The names of classes, from a file with one a line. */

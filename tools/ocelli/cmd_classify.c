@@ -6,18 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "classify.h"
 
 #define LABELS_FILE "labels.txt"
-#define MAX_BAR 30
-
-enum { SOFTMAX_AUTO, SOFTMAX_YES, SOFTMAX_NO };
-
-struct classify_args {
-    const char *labels, *preprocess, *variant;
-    int top, softmax, input[4];
-    bool drop_alpha;
-};
 
 static const struct classify_args defaults = {.top = 5};
 static const char *const softmax_words[] = {"auto", "yes", "no", NULL};
@@ -42,31 +33,10 @@ static const struct option_spec options[] = {
 };
 #undef ARG
 
-struct session {
-    struct cli *cli;
-    const struct classify_args *args;
-    struct model m;
-    struct ocelli_device *dev;
-    struct ocelli_graph *g;
-    struct ocelli_weights *w;
-    struct ocelli_plan *plan;
-    struct ocelli_port in, out;
-    struct ocelli_preprocess_params prepare;
-    char words[256]; /* the same for people */
-    struct labels labels;
-    char labels_path[PATH_MAX];
-    int classes;
-    float *score;
-    double *p; /* probabilities */
-    int *order; /* classes, the likeliest first */
-    bool softmax; /* was applied to the last picture */
-    json_t *images;
-};
-
 /* ---- The network ---- */
 
 /* A file's fixed batch is made 1. */
-static int load(struct session *s)
+static int load(struct classify *s)
 {
     int status = model_graph(&s->m, false, &s->g);
 
@@ -85,7 +55,7 @@ static int load(struct session *s)
     return EXIT_DONE;
 }
 
-static int check(struct session *s)
+static int check(struct classify *s)
 {
     char text[SHAPE_TEXT];
     int64_t n = 1;
@@ -107,7 +77,7 @@ static int check(struct session *s)
 }
 
 /* What trains here divides by 255; of files nothing is known but the input's size. */
-static int find_preprocessing(struct session *s)
+static int find_preprocessing(struct classify *s)
 {
     const char *how = s->args->preprocess ? s->args->preprocess : s->m.onnx ? NULL : "unit";
     int err = ocelli_preprocess_parse(&s->prepare, how, &s->in.shape);
@@ -121,7 +91,7 @@ static int find_preprocessing(struct session *s)
 }
 
 /* Those asked for must be there and fit; those that lie beside the network are taken if they do. */
-static int find_labels(struct session *s)
+static int find_labels(struct classify *s)
 {
     const char *slash = s->m.onnx ? strrchr(s->m.onnx, '/') : NULL;
     int status, n = 0;
@@ -150,7 +120,7 @@ static int find_labels(struct session *s)
     return EXIT_DONE;
 }
 
-static int prepare(struct session *s)
+static int prepare(struct classify *s)
 {
     int status, err;
 
@@ -168,7 +138,7 @@ static int prepare(struct session *s)
 /* ---- One picture ---- */
 
 /* The picture, prepared by a plan of its own, whose result is the network's input. */
-static int run_network(struct session *s, const struct ocelli_image *im)
+static int run_network(struct classify *s, const struct ocelli_image *im)
 {
     struct ocelli_graph *g = NULL;
     struct ocelli_plan *plan = NULL;
@@ -205,7 +175,7 @@ static bool are_probabilities(const float *v, int n)
     return fabs(sum - 1) < 1e-3;
 }
 
-static bool to_probabilities(struct session *s)
+static bool to_probabilities(struct classify *s)
 {
     double most = -INFINITY, sum = 0;
 
@@ -226,7 +196,7 @@ static bool to_probabilities(struct session *s)
 }
 
 /* The first n of s->order; ties go to the lower class. */
-static void sort_classes(struct session *s, int n)
+static void sort_classes(struct classify *s, int n)
 {
     for (int i = 0; i < s->classes; i++)
         s->order[i] = i;
@@ -243,107 +213,9 @@ static void sort_classes(struct session *s, int n)
     }
 }
 
-/* ---- Results ---- */
+/* ---- All of them ---- */
 
-static const char *label_of(const struct session *s, int c, char buf[32])
-{
-    if (s->labels.n)
-        return s->labels.name[c];
-    snprintf(buf, 32, "class %d", c);
-    return buf;
-}
-
-static void print_json(struct session *s, const char *file, const struct ocelli_image *im, int n)
-{
-    json_t *top = json_array();
-
-    for (int i = 0; i < n; i++) {
-        int c = s->order[i];
-        json_t *label = s->labels.n ? json_string(s->labels.name[c]) : NULL;
-
-        json_array_append_new(top, json_pack("{s:i, s:o, s:o}", "class", c, "label",
-                                             label ? label : json_null(), "probability",
-                                             json_number(s->p[c])));
-    }
-    json_array_append_new(s->images, json_pack("{s:s, s:i, s:i, s:b, s:o}", "file", file, "width",
-                                               im->width, "height", im->height, "softmax",
-                                               (int)s->softmax, "top", top));
-}
-
-/* Columns that UTF-8 text takes, combining characters aside. */
-static int columns_of(const char *s)
-{
-    int n = 0;
-
-    for (; *s; s++)
-        n += (*s & 0xc0) != 0x80;
-    return n;
-}
-
-/* As much of the text as fits, filled up with blanks. */
-static void print_fitting(const char *s, int columns)
-{
-    int n = 0, bytes = 0;
-
-    for (; s[bytes]; bytes++)
-        if ((s[bytes] & 0xc0) != 0x80 && n++ == columns)
-            break;
-    n = n > columns ? columns : n;
-    out("%.*s%*s", bytes, s, columns - n, "");
-}
-
-static void print_bar(double p, int width)
-{
-    const char *mark = terminal_utf8() ? "\xe2\x96\x88" : "#"; /* U+2588, a full block */
-    int n = (int)lround(p * width);
-
-    out(n > 0 ? "  " : "");
-    for (int i = 0; i < n; i++)
-        out("%s", mark);
-}
-
-static void print_table(const struct session *s, const char *file, const struct ocelli_image *im, int n)
-{
-    bool terminal = isatty(STDOUT_FILENO);
-    int width = terminal_width(STDOUT_FILENO) - 14, bar = terminal ? width / 3 : 0, room = 0;
-    char buf[32];
-
-    progress_clear();
-    if (s->cli->quiet) {
-        out("%s\t%s\t%.6f\n", file, label_of(s, s->order[0], buf), s->p[s->order[0]]);
-        return;
-    }
-    bar = bar > MAX_BAR ? MAX_BAR : bar < 0 ? 0 : bar;
-    for (int i = 0; i < n; i++) {
-        int c = columns_of(label_of(s, s->order[i], buf));
-        room = c > room ? c : room;
-    }
-    if (terminal && room > width - bar)
-        room = width - bar > 10 ? width - bar : 10;
-    out("%s (%dx%d)\n", file, im->width, im->height);
-    for (int i = 0; i < n; i++) {
-        out("  ");
-        print_fitting(label_of(s, s->order[i], buf), room);
-        out("  %6.2f %%", 100 * s->p[s->order[i]]);
-        if (terminal)
-            print_bar(s->p[s->order[i]], bar);
-        out("\n");
-    }
-    out("\n");
-    fflush(stdout);
-}
-
-static void introduce(const struct session *s)
-{
-    char text[SHAPE_TEXT];
-
-    if (s->cli->json || s->cli->quiet)
-        return;
-    out("%s takes %s. Pictures are prepared by\n%s%s\n\n", s->m.net.net, shape_text(&s->in.shape, text),
-        s->words, s->args->preprocess || !s->m.onnx ? "" : " (a guess from that size: --preprocess says otherwise)");
-}
-
-static int classify(struct session *s, const char *file)
+static int classify_one(struct classify *s, const char *file)
 {
     struct ocelli_image *im = NULL;
     int n = s->args->top < s->classes ? s->args->top : s->classes;
@@ -359,16 +231,16 @@ static int classify(struct session *s, const char *file)
     } else {
         sort_classes(s, n);
         if (s->cli->json)
-            print_json(s, file, im, n);
+            classify_json(s, file, im, n);
         else
-            print_table(s, file, im, n);
+            classify_table(s, file, im, n);
     }
     ocelli_image_destroy(&im);
     return err ? EXIT_FAILED : EXIT_DONE;
 }
 
 /* One that cannot be read does not stop the others. */
-static int classify_all(struct session *s)
+static int classify_all(struct classify *s)
 {
     int status = EXIT_DONE;
 
@@ -383,7 +255,7 @@ static int classify_all(struct session *s)
             status = EXIT_INTERRUPTED;
             break;
         }
-        if (classify(s, file) == EXIT_DONE)
+        if (classify_one(s, file) == EXIT_DONE)
             continue;
         status = EXIT_FAILED;
         if (s->cli->json)
@@ -398,7 +270,7 @@ static int classify_all(struct session *s)
 
 static int run(struct cli *cli, const void *args)
 {
-    struct session s = {.cli = cli, .args = args, .images = json_array()};
+    struct classify s = {.cli = cli, .args = args, .images = json_array()};
     int status = model_find(cli->operand[0], &s.m);
 
     if (status != EXIT_DONE)
@@ -406,7 +278,7 @@ static int run(struct cli *cli, const void *args)
     model_input(&s.m, s.args->input);
     if ((status = prepare(&s)) != EXIT_DONE)
         goto out;
-    introduce(&s);
+    classify_introduce(&s);
     status = classify_all(&s);
     if (cli->json) {
         int printed = out_json(json_pack("{s:s, s:s, s:s, s:O}", "model", s.m.net.net, "preprocess",
