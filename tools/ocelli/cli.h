@@ -122,6 +122,8 @@ void progress_show(double fraction, const char *fmt, ...) __attribute__((format(
  */
 void progress_clear(void);
 void progress_end(void);
+/* A device's listener: a line while its programs are compiled, also where no bar was begun. user: struct cli. */
+void progress_building(void *user, int done, int n);
 
 /* Receives the library's messages. */
 void cli_log(void *user, enum ocelli_log_level level, const char *message);
