@@ -534,13 +534,12 @@ def same_seed_same_bits():
     assert a != checkpoint(trained("c", "--seed", 2))
 
 
-@test
-def progress_on_a_terminal():
+def on_terminal(*words, env=None):
     pid, fd = pty.fork()
     if pid == 0:
         try:
             os.chdir(TMP)
-            os.execve(EXE, [str(w) for w in (EXE, *LONG, "--out", TMP / "terminal")], ENV)
+            os.execve(EXE, [str(w) for w in (EXE, *words)], {**ENV, **(env or {})})
         finally:
             os._exit(127)
     seen = b""
@@ -552,7 +551,31 @@ def progress_on_a_terminal():
     _, status = os.waitpid(pid, 0)
     os.close(fd)
     assert os.waitstatus_to_exitcode(status) == 0, seen[-2000:]
-    text = seen.decode()
+    return seen.decode()
+
+
+@test
+def compiling_on_a_terminal():
+    env = {"XDG_CACHE_HOME": str(TMP / "cold")}
+    text = on_terminal("bench", "lenet5", "--runs", 1, env=env)
+    lines = re.findall(r"compiling kernels  (\d+)/(\d+)", text)
+    assert lines and all(int(a) <= int(b) for a, b in lines), text
+    assert text.rindex("compiling") < text.rindex("\r\x1b[K")
+    assert "compiling" not in on_terminal("bench", "lenet5", "--runs", 1, env=env)
+
+
+@test
+def classify_on_a_terminal():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    text = on_terminal("classify", net, *files)
+    assert re.search(r"\n  two +\d+\.\d\d %  █+\r\n", text), text
+    assert all(len(line) < 80 for line in re.sub(r"\r[^\n]*\x1b\[K", "", text).split("\r\n")), text
+    assert "#" in on_terminal("classify", net, files[0], env={"LC_ALL": "C"})
+
+
+@test
+def progress_on_a_terminal():
+    text = on_terminal(*LONG, "--out", TMP / "terminal")
     bars = re.findall(r"\r([^\r\n]*)\x1b\[K", text)
     drawn = [b for b in bars if "images/s" in b]
     assert drawn and all("left" in b for b in drawn) and any("loss" in b for b in drawn), bars[:3]
