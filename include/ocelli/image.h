@@ -21,7 +21,8 @@ struct ocelli_image {
 
 /* Zero in a field means its default. */
 struct ocelli_image_params {
-    uint64_t max_pixels;  /* larger pictures are refused before anything is allocated; default 2^28 */
+    uint64_t max_pixels;  /* larger pictures are refused before anything is allocated; default 2^28, or less:
+                             two copies in a quarter of the machine's memory */
     uint64_t max_bytes;   /* larger files are refused; default 2^30 */
     bool drop_alpha;      /* the colours as they are stored, opacity ignored, as Pillow's convert("RGB") has
                              them; default: what a viewer shows on a white page */

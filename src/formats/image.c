@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -70,6 +71,14 @@ int image_allocate(struct image_source *s, int channels, int bytes_each)
     im->channels = channels;
     im->pixels = malloc((size_t)im->width * (size_t)im->height * (size_t)bytes_each);
     return im->pixels ? 0 : fail_memory();
+}
+
+/* Two copies of a picture, while it is turned, in a quarter of the memory. */
+static uint64_t default_pixels(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    const uint64_t fit = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 4 / 8 : MAX_PIXELS;
+    return MIN(fit, MAX_PIXELS);
 }
 
 /* ---- Orientation ---- */
@@ -141,7 +150,7 @@ int ocelli_image_parse(struct ocelli_image **out, const char *name, const void *
     if (p)
         s.limits = *p;
     if (!s.limits.max_pixels)
-        s.limits.max_pixels = MAX_PIXELS;
+        s.limits.max_pixels = default_pixels();
     const struct format *f = format_of(data, bytes);
     if (!f)
         return fail(OCELLI_ERR_FORMAT, "%s: neither a JPEG nor a PNG picture%s", s.name,

@@ -26,10 +26,10 @@ struct reader {
     char words[WORDS];
 };
 
+/* The words go where the reader or writer finds them. */
 static void on_error(png_structp png, png_const_charp words)
 {
-    struct reader *r = png_get_error_ptr(png);
-    snprintf(r->words, sizeof(r->words), "%s", words);
+    snprintf(png_get_error_ptr(png), WORDS, "%s", words);
     png_longjmp(png, 1);
 }
 
@@ -112,7 +112,7 @@ int png_read(struct image_source *s)
     struct reader r = {.s = s};
     int err;
 
-    if ((r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning)) &&
+    if ((r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r.words, on_error, on_warning)) &&
         (r.info = png_create_info_struct(r.png)))
         err = read_guarded(&r);
     else
@@ -129,13 +129,6 @@ struct writer {
     int err;
     char words[WORDS];
 };
-
-static void on_write_error(png_structp png, png_const_charp words)
-{
-    struct writer *w = png_get_error_ptr(png);
-    snprintf(w->words, sizeof(w->words), "%s", words);
-    png_longjmp(png, 1);
-}
 
 static void put_bytes(png_structp png, png_bytep from, size_t n)
 {
@@ -175,7 +168,7 @@ static int write_guarded(png_structp png, png_infop info, struct writer *w, cons
 
 static int encode(struct writer *w, const char *path)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w, on_write_error, on_warning);
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w->words, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     int err = info ? write_guarded(png, info, w, path) : fail_memory();
     png_destroy_write_struct(&png, &info);
