@@ -22,7 +22,8 @@ struct ocelli_preprocess_params {
     bool keep_ratio;    /* resize[] is the least that both sides have, and one of them has just that; default: it
                            is what the picture is stretched to */
     bool no_antialias;  /* bilinear between neighbouring pixels even when shrinking; default: a triangle that
-                           covers all pixels which fall together, as in Pillow and torchvision */
+                           covers all pixels which fall together, as in Pillow and torchvision (within a level of
+                           theirs, for nothing is rounded on the way) */
     int crop[2];        /* height, width of the central part that is kept: the network's; default: all */
     bool bgr;           /* channels in the order blue, green, red; mean[] and std[] are of channels in this order */
     bool invert;        /* v becomes 255 - v: ink on paper for networks that know chalk on a board */

@@ -6,6 +6,7 @@
 #include "classify.h"
 
 #define MAX_BAR 30
+#define UNLIKELY 0.05 /* a trained network is surer of something, of pictures as it knows them */
 
 static const char *label_of(const struct classify *s, int c, char buf[32])
 {
@@ -95,6 +96,12 @@ void classify_table(const struct classify *s, const char *file, const struct oce
     fflush(stdout);
 }
 
+/* Nothing was said of how a file's network was trained. */
+static bool is_guess(const struct classify *s)
+{
+    return !s->args->preprocess && s->m.onnx;
+}
+
 void classify_introduce(const struct classify *s)
 {
     char text[SHAPE_TEXT];
@@ -102,5 +109,16 @@ void classify_introduce(const struct classify *s)
     if (s->cli->json || s->cli->quiet)
         return;
     out("%s takes %s. Pictures are prepared by\n%s%s\n\n", s->m.net.net, shape_text(&s->in.shape, text),
-        s->words, s->args->preprocess || !s->m.onnx ? "" : " (a guess from that size: --preprocess says otherwise)");
+        s->words, !is_guess(s) ? "" : " (a guess from that size: --preprocess says otherwise)");
+}
+
+void classify_conclude(const struct classify *s)
+{
+    if (s->cli->json || s->cli->quiet || s->done == 0)
+        return;
+    out("Probabilities are %s.\n",
+        s->softmax ? "the softmax of what the network gives" : "what the network gives");
+    if (is_guess(s) && s->likeliest < UNLIKELY)
+        out("It is sure of nothing: it may be trained on pictures prepared in another way. Try --preprocess caffe,\n"
+            "keras, [-1,1] or unit.\n");
 }

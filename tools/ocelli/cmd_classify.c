@@ -195,22 +195,20 @@ static bool to_probabilities(struct classify *s)
     return true;
 }
 
-/* The first n of s->order; ties go to the lower class. */
-static void sort_classes(struct classify *s, int n)
+/* The likeliest first; ties go to the lower class. */
+static int compare_classes(const void *a, const void *b, void *user)
+{
+    const struct classify *s = user;
+    int i = *(const int *)a, k = *(const int *)b;
+
+    return s->p[i] > s->p[k] ? -1 : s->p[i] < s->p[k] ? 1 : i - k;
+}
+
+static void sort_classes(struct classify *s)
 {
     for (int i = 0; i < s->classes; i++)
         s->order[i] = i;
-    for (int i = 0; i < n; i++) {
-        int best = i;
-
-        for (int k = i + 1; k < s->classes; k++)
-            if (s->p[s->order[k]] > s->p[s->order[best]] ||
-                (s->p[s->order[k]] == s->p[s->order[best]] && s->order[k] < s->order[best]))
-                best = k;
-        int c = s->order[best];
-        s->order[best] = s->order[i];
-        s->order[i] = c;
-    }
+    qsort_r(s->order, (size_t)s->classes, sizeof(*s->order), compare_classes, s);
 }
 
 /* ---- All of them ---- */
@@ -229,7 +227,9 @@ static int classify_one(struct classify *s, const char *file)
     } else if (!to_probabilities(s)) {
         err = cli_error("%s: the network gives no finite numbers", file);
     } else {
-        sort_classes(s, n);
+        sort_classes(s);
+        s->done++;
+        s->likeliest = fmax(s->likeliest, s->p[s->order[0]]);
         if (s->cli->json)
             classify_json(s, file, im, n);
         else
@@ -263,8 +263,7 @@ static int classify_all(struct classify *s)
                                                        ocelli_error(), "top"));
     }
     progress_end();
-    if (!s->cli->json && !s->cli->quiet && s->order && s->softmax)
-        out("Probabilities are the softmax of what the network gives.\n");
+    classify_conclude(s);
     return status;
 }
 
@@ -281,8 +280,10 @@ static int run(struct cli *cli, const void *args)
     classify_introduce(&s);
     status = classify_all(&s);
     if (cli->json) {
-        int printed = out_json(json_pack("{s:s, s:s, s:s, s:O}", "model", s.m.net.net, "preprocess",
-                                         s.words, "labels", s.labels_path, "images", s.images));
+        int printed = out_json(json_pack("{s:s, s:s, s:o, s:O}", "model", s.m.net.net, "preprocess",
+                                         s.words, "labels",
+                                         *s.labels_path ? json_string(s.labels_path) : json_null(),
+                                         "images", s.images));
         status = printed ? printed : status;
     }
 out:
