@@ -61,6 +61,12 @@ static int optimize(struct ocelli_graph *graph, int loss, const struct ocelli_op
     }
     if (steps == 0)
         TRY(fail(OCELLI_ERR_INVALID, "optimizer: the loss depends on no weight"));
+    /* Behind everything that reads it. */
+    int runs = ocelli_find(graph, STATE_RUNS);
+    if (runs != OCELLI_NONE && g->value[runs].kind == VALUE_STATE)
+        graph_add(g, &op_running, &(struct running_attr){1, 0, 1},
+                  (int[OP_MAX_IN]){runs, OCELLI_NONE});
+    TRY(g->status);
 out:
     free(w);
     free(grad);

@@ -15,11 +15,13 @@
  *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)      image(x)
+ *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -100,15 +102,34 @@ struct image_attr {
     float mul[3], add[3]; /* y[c] = v mul[c] + add[c]; mul default 1 */
 };
 
+struct dropout_attr {
+    float ratio;
+    int seed;
+};
+/* An element is dropped where that many random bits, as a whole number, are below the threshold. */
+#define DROPOUT_BITS 24
+uint32_t dropout_threshold(float ratio);
+
+/* s = keep s + take x + add */
+struct running_attr {
+    float keep, take, add;
+};
+
+/* The axis of w along which the channels are; the normalisation's epsilon. */
+struct fold_attr {
+    int axis;
+    float epsilon;
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_sgd;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
-extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
+extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
