@@ -21,12 +21,12 @@ struct ocelli_image {
 
 /* Zero in a field means its default. */
 struct ocelli_image_params {
-    uint64_t max_pixels;  /* larger pictures are refused before anything is allocated; default 2^28, or less:
-                             two copies in a quarter of the machine's memory */
-    uint64_t max_bytes;   /* larger files are refused; default 2^30 */
-    bool drop_alpha;      /* the colours as they are stored, opacity ignored, as Pillow's convert("RGB") has
-                             them; default: what a viewer shows on a white page */
-    bool no_orientation;  /* the picture as it is stored, however the camera was held */
+    uint64_t max_pixels; /* larger pictures are refused before anything is allocated; default 2^28,
+                            or less: two copies in a quarter of the machine's memory */
+    uint64_t max_bytes;  /* larger files are refused; default 2^30 */
+    bool drop_alpha;     /* the colours as they are stored, opacity ignored, as Pillow's
+                            convert("RGB") has them; default: as a viewer shows it on white */
+    bool no_orientation; /* the picture as it is stored, however the camera was held */
 };
 
 /* Reads a JPEG or PNG file, told apart by content. What becomes of
@@ -36,8 +36,8 @@ struct ocelli_image_params {
  *   opacity            see drop_alpha
  *   colour profiles, gamma   ignored, as the tools that networks are trained with do
  * A file that ends early or whose data are damaged is an error, never half a picture.
- * Fails: IO, FORMAT (damaged, truncated, larger than max_bytes, no picture at all), UNSUPPORTED (another format, by its name),
- * INVALID (above max_pixels), MEMORY. The message names the file.
+ * Fails: IO, FORMAT (damaged, truncated, larger than max_bytes, no picture at all), UNSUPPORTED
+ * (another format, by its name), INVALID (above max_pixels), MEMORY. The message names the file.
  * Thread-safety: safe. */
 OCELLI_API int ocelli_image_read(struct ocelli_image **out, const char *path,
                                  const struct ocelli_image_params *p);

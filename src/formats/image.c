@@ -56,9 +56,10 @@ int image_set_size(struct image_source *s, uint64_t width, uint64_t height, size
         return fail(OCELLI_ERR_INVALID, "%s: %llux%llu pixels are above the limit of %llu", s->name,
                     (unsigned long long)width, (unsigned long long)height,
                     (unsigned long long)s->limits.max_pixels);
-    if (packing && !__builtin_mul_overflow((uint64_t)s->bytes, packing, &most) && width * height > most)
-        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %llux%llu pixels cannot come from %zu bytes", s->name,
-                    (unsigned long long)width, (unsigned long long)height, s->bytes);
+    if (packing && !__builtin_mul_overflow((uint64_t)s->bytes, packing, &most) &&
+        width * height > most)
+        return fail(OCELLI_ERR_FORMAT, "%s: truncated: %llux%llu pixels cannot come from %zu bytes",
+                    s->name, (unsigned long long)width, (unsigned long long)height, s->bytes);
     s->image->width = (int)width;
     s->image->height = (int)height;
     return 0;
@@ -77,7 +78,8 @@ int image_allocate(struct image_source *s, int channels, int bytes_each)
 static uint64_t default_pixels(void)
 {
     const long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
-    const uint64_t fit = pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 4 / 8 : MAX_PIXELS;
+    const uint64_t fit =
+        pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 4 / 8 : MAX_PIXELS;
     return MIN(fit, MAX_PIXELS);
 }
 
@@ -107,14 +109,16 @@ int exif_orientation(const uint8_t *d, size_t n)
     return 0;
 }
 
-/* Where row 0 and column 0 of what is stored belong, as EXIF 2.3 lists it: 5 to 8 exchange rows and columns. */
+/* Where row 0 and column 0 of what is stored belong, as EXIF 2.3 lists it: 5 to 8 exchange rows and
+ * columns. */
 static int orient(struct image_source *s)
 {
     struct ocelli_image *im = s->image;
     const int o = s->orientation, c = im->channels;
     const bool swap = o >= 5, right = o == 2 || o == 3 || o == 6 || o == 7,
                bottom = o == 3 || o == 4 || o == 7 || o == 8;
-    const size_t w = (size_t)(swap ? im->height : im->width), h = (size_t)(swap ? im->width : im->height);
+    const size_t w = (size_t)(swap ? im->height : im->width),
+                 h = (size_t)(swap ? im->width : im->height);
 
     if (o < 2 || s->limits.no_orientation)
         return 0;
@@ -156,7 +160,8 @@ int ocelli_image_parse(struct ocelli_image **out, const char *name, const void *
         return fail(OCELLI_ERR_FORMAT, "%s: neither a JPEG nor a PNG picture%s", s.name,
                     bytes ? "" : ": the file is empty");
     if (!f->read)
-        return fail(OCELLI_ERR_UNSUPPORTED, "%s: a %s picture; only JPEG and PNG are read", s.name, f->name);
+        return fail(OCELLI_ERR_UNSUPPORTED, "%s: a %s picture; only JPEG and PNG are read", s.name,
+                    f->name);
     if (!(s.image = calloc(1, sizeof(*s.image))))
         return fail_memory();
     TRY(f->read(&s));
@@ -168,7 +173,8 @@ out:
     return err;
 }
 
-int ocelli_image_read(struct ocelli_image **out, const char *path, const struct ocelli_image_params *p)
+int ocelli_image_read(struct ocelli_image **out, const char *path,
+                      const struct ocelli_image_params *p)
 {
     uint64_t limit = p && p->max_bytes ? p->max_bytes : MAX_FILE;
     char *file;

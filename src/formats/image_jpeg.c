@@ -1,5 +1,5 @@
-/* JPEG by libjpeg. Its errors come by longjmp() to read_guarded(): everything that must be released is reached
- * through struct reader. */
+/* JPEG by libjpeg. Its errors come by longjmp() to read_guarded(): everything that must be released
+ * is reached through struct reader. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,10 @@
 #include "base/err.h"
 #include "formats/image.h"
 
-#define MAX_SCANS 100 /* a progressive file needs about ten; each costs a pass over the whole picture */
-#define PACKING 1024  /* pixels a byte: the first scan takes at least a bit for each 8x8 block of a component */
+/* A progressive file needs about ten; each costs a pass over the whole picture. */
+#define MAX_SCANS 100
+/* Pixels a byte: the first scan takes at least a bit for each 8x8 block of a component. */
+#define PACKING 1024
 #define EXIF_MARK "Exif\0"
 #define EXIF_LEN 6
 
@@ -37,12 +39,13 @@ static void on_error(j_common_ptr j)
     longjmp(r->failed, 1);
 }
 
-/* libjpeg goes on after what it calls warnings, with grey where the data are missing. Only what leaves the
- * picture whole passes. */
+/* libjpeg goes on after what it calls warnings, with grey where the data are missing. Only what
+ * leaves the picture whole passes. */
 static void on_message(j_common_ptr j, int level)
 {
     const int code = j->err->msg_code;
-    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM)
+    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_JFIF_MAJOR &&
+        code != JWRN_ADOBE_XFORM)
         on_error(j);
 }
 
@@ -117,7 +120,8 @@ static int read_picture(struct reader *r)
     TRY(image_set_size(r->s, j->image_width, j->image_height, j->arith_code ? 0 : PACKING));
     TRY(image_allocate(r->s, channels, each));
     (void)jpeg_start_decompress(j);
-    for (size_t stride = (size_t)j->output_width * (size_t)each; j->output_scanline < j->output_height;) {
+    for (size_t stride = (size_t)j->output_width * (size_t)each;
+         j->output_scanline < j->output_height;) {
         JSAMPROW row = r->s->image->pixels + (size_t)j->output_scanline * stride;
         (void)jpeg_read_scanlines(j, &row, 1);
     }
@@ -138,7 +142,8 @@ static int describe(const struct reader *r)
     return fail(OCELLI_ERR_FORMAT, "%s: damaged: %s", r->s->name, r->words);
 }
 
-/* Apart from the function that has `r`: what changes between setjmp() and longjmp() may not be its own. */
+/* Apart from the function that has `r`: what changes between setjmp() and longjmp() may not be its
+ * own. */
 static int read_guarded(struct reader *r)
 {
     if (setjmp(r->failed) != 0)

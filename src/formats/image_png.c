@@ -1,5 +1,5 @@
-/* PNG by libpng. Its errors come by longjmp() to read_guarded() and write_guarded(): everything that must be
- * released is reached through struct reader or struct writer. */
+/* PNG by libpng. Its errors come by longjmp() to read_guarded() and write_guarded(): everything
+ * that must be released is reached through struct reader or struct writer. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -49,7 +49,8 @@ static void take_bytes(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
-/* Pixels with opacity, the last of `each` bytes, to as many bytes less: on white, or as they are. */
+/* Pixels with opacity, the last of `each` bytes, to as many bytes less: on white, or as they are.
+ */
 static void drop_alpha(uint8_t *p, size_t n, int each, bool plain)
 {
     const uint8_t *from = p;
@@ -68,7 +69,8 @@ static int read_picture(struct reader *r)
     int err;
 
     png_read_info(r->png, r->info);
-    const png_uint_32 w = png_get_image_width(r->png, r->info), h = png_get_image_height(r->png, r->info);
+    const png_uint_32 w = png_get_image_width(r->png, r->info),
+                      h = png_get_image_height(r->png, r->info);
     TRY(image_set_size(r->s, w, h, PACKING)); /* before libpng allocates rows */
     png_set_expand(r->png);
     png_set_scale_16(r->png);
@@ -95,7 +97,8 @@ static int describe(const struct reader *r)
     return fail(OCELLI_ERR_FORMAT, "%s: damaged: %s", r->s->name, r->words);
 }
 
-/* Apart from the function that has `r`: what changes between setjmp() and longjmp() may not be its own. */
+/* Apart from the function that has `r`: what changes between setjmp() and longjmp() may not be its
+ * own. */
 static int read_guarded(struct reader *r)
 {
     if (setjmp(png_jmpbuf(r->png)) != 0)
@@ -168,7 +171,8 @@ static int write_guarded(png_structp png, png_infop info, struct writer *w, cons
 
 static int encode(struct writer *w, const char *path)
 {
-    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, w->words, on_error, on_warning);
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, w->words, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     int err = info ? write_guarded(png, info, w, path) : fail_memory();
     png_destroy_write_struct(&png, &info);
@@ -180,7 +184,8 @@ int ocelli_image_write(const struct ocelli_image *im, const char *path)
     struct writer w = {.image = im};
     int err;
 
-    if (!im || !im->pixels || im->width < 1 || im->height < 1 || (im->channels != 1 && im->channels != 3))
+    if (!im || !im->pixels || im->width < 1 || im->height < 1 ||
+        (im->channels != 1 && im->channels != 3))
         return fail(OCELLI_ERR_INVALID, "%s: no picture to write", path);
     TRY(file_create(&w.file, path, 0666));
     TRY(encode(&w, path));

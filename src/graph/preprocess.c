@@ -1,4 +1,5 @@
-/* The steps from a picture to a network as one operation: where they cut, and what they add up to. */
+/* The steps from a picture to a network as one operation: where they cut, and what they add up to.
+ */
 #include <ocelli/preprocess.h>
 
 #include <math.h>
@@ -22,16 +23,16 @@ static void resized(const struct ocelli_preprocess_params *p, const int64_t box[
     }
     if (!p->keep_ratio)
         return;
-    /* The side that is the shorter one for its size gets just that; the other is cut to a whole number, as in
-     * torchvision. */
+    /* The side that is the shorter one for its size gets just that; the other is cut to a whole
+     * number, as in torchvision. */
     int d = box[0] * size[1] <= box[1] * size[0] ? 0 : 1;
     size[!d] = size[d] * box[!d] / box[d];
 }
 
 static bool sensible(const struct ocelli_preprocess_params *p)
 {
-    bool good = (p->channels == 0 || p->channels == 1 || p->channels == 3) && p->square >= 0 && p->square <= 1 &&
-                isfinite(p->scale);
+    bool good = (p->channels == 0 || p->channels == 1 || p->channels == 3) && p->square >= 0 &&
+                p->square <= 1 && isfinite(p->scale);
     for (int d = 0; d < 2; d++)
         good = good && p->resize[d] >= 0 && p->resize[d] <= 1 << 20 && p->crop[d] >= 0;
     for (int c = 0; c < 3; c++)
@@ -77,7 +78,8 @@ static int describe(const struct ocelli_preprocess_params *p, const struct ocell
     return 0;
 }
 
-ocelli_value ocelli_preprocess(struct ocelli_graph *g, ocelli_value x, const struct ocelli_preprocess_params *p)
+ocelli_value ocelli_preprocess(struct ocelli_graph *g, ocelli_value x,
+                               const struct ocelli_preprocess_params *p)
 {
     static const struct ocelli_preprocess_params defaults = {0};
     struct ocelli_shape shape = ocelli_value_shape(g, x);
@@ -89,12 +91,15 @@ ocelli_value ocelli_preprocess(struct ocelli_graph *g, ocelli_value x, const str
         return OCELLI_NONE;
     p = p ? p : &defaults;
     if (!sensible(p))
-        return graph_fail(&g->g, fail(OCELLI_ERR_INVALID, "preprocess: a number that is out of range"));
+        return graph_fail(&g->g,
+                          fail(OCELLI_ERR_INVALID, "preprocess: a number that is out of range"));
     if (shape.rank != 3 || shape.dim[0] > INT32_MAX || shape.dim[1] > INT32_MAX)
-        return graph_fail(&g->g, shape.rank < 0
-                                     ? fail(OCELLI_ERR_INVALID, "preprocess: no value of this graph")
-                                     : fail(OCELLI_ERR_SHAPE, "preprocess: the picture is %s, not height x width "
-                                            "x channels", shape_text(&shape, text)));
+        return graph_fail(
+            &g->g, shape.rank < 0 ? fail(OCELLI_ERR_INVALID, "preprocess: no value of this graph")
+                                  : fail(OCELLI_ERR_SHAPE,
+                                         "preprocess: the picture is %s, not height x width "
+                                         "x channels",
+                                         shape_text(&shape, text)));
     if ((err = describe(p, &shape, &a)) != 0)
         return graph_fail(&g->g, err);
     return graph_add(&g->g, &op_image, &a, (int[OP_MAX_IN]){x});

@@ -22,7 +22,8 @@ static const struct preset {
     enum geometry geometry;
     struct ocelli_preprocess_params p;
 } presets[] = {
-    {"torchvision", COVER_CROP,
+    {"torchvision",
+     COVER_CROP,
      {.scale = 1 / 255.0f, .mean = {0.485f, 0.456f, 0.406f}, .std = {0.229f, 0.224f, 0.225f}}},
     {"caffe", STRETCH_CROP, {.bgr = true, .mean = {104, 117, 123}}},
     {"keras", SQUARE, {.scale = 1 / 127.5f, .mean = {1, 1, 1}}},
@@ -195,9 +196,10 @@ static const struct key {
     const char *name;
     int (*read)(const char *word, const char *value, struct ocelli_preprocess_params *p);
 } keys[] = {
-    {"resize", read_resize}, {"crop", read_crop}, {"square", read_square}, {"order", read_order},
-    {"scale", read_scale},   {"mean", read_mean}, {"std", read_std},       {"antialias", read_antialias},
-    {"invert", read_invert}, {"fit", read_fit},
+    {"resize", read_resize}, {"crop", read_crop},           {"square", read_square},
+    {"order", read_order},   {"scale", read_scale},         {"mean", read_mean},
+    {"std", read_std},       {"antialias", read_antialias}, {"invert", read_invert},
+    {"fit", read_fit},
 };
 
 static int read_word(const char *word, struct ocelli_preprocess_params *p)
@@ -213,8 +215,9 @@ static int read_word(const char *word, struct ocelli_preprocess_params *p)
     text_add(&names, "; and words are ");
     for (size_t i = 0; i < COUNT(keys); i++)
         text_add(&names, "%s%s=", i ? ", " : "", keys[i].name);
-    int err = fail(OCELLI_ERR_INVALID, "preprocess: \"%s\" is no preset and no word; presets are %s", word,
-                   names.failed ? "" : names.s);
+    int err =
+        fail(OCELLI_ERR_INVALID, "preprocess: \"%s\" is no preset and no word; presets are %s",
+             word, names.failed ? "" : names.s);
     text_free(&names);
     return err;
 }
@@ -237,8 +240,10 @@ int ocelli_preprocess_parse(struct ocelli_preprocess_params *out, const char *te
     const int64_t *d = input->dim;
 
     *out = (struct ocelli_preprocess_params){0};
-    if (input->rank != 4 || (d[1] != 1 && d[1] != 3) || d[2] < 1 || d[3] < 1 || d[2] > MAX_SIDE || d[3] > MAX_SIDE)
-        return fail(OCELLI_ERR_SHAPE, "preprocess: the network takes %s, not pictures N x 1 or 3 x height x width",
+    if (input->rank != 4 || (d[1] != 1 && d[1] != 3) || d[2] < 1 || d[3] < 1 || d[2] > MAX_SIDE ||
+        d[3] > MAX_SIDE)
+        return fail(OCELLI_ERR_SHAPE,
+                    "preprocess: the network takes %s, not pictures N x 1 or 3 x height x width",
                     shape_text(input, shape));
     const int net[3] = {(int)d[1], (int)d[2], (int)d[3]};
     if (!text)
@@ -258,8 +263,8 @@ int ocelli_preprocess_parse(struct ocelli_preprocess_params *out, const char *te
     }
     for (int i = 0; i < 2; i++) {
         if (out->crop[i] && out->crop[i] != net[1 + i])
-            TRY(fail(OCELLI_ERR_SHAPE, "preprocess: crop=%dx%d, but the network takes %s", out->crop[0],
-                     out->crop[1], shape_text(input, shape)));
+            TRY(fail(OCELLI_ERR_SHAPE, "preprocess: crop=%dx%d, but the network takes %s",
+                     out->crop[0], out->crop[1], shape_text(input, shape)));
     }
     out->channels = net[0];
     out->crop[0] = net[1];
@@ -278,7 +283,8 @@ static void print_list(struct text *t, const char *name, const float v[3], float
         x[c] = v[c] != 0 ? v[c] : none;
     if (x[0] == x[1] && x[1] == x[2] && x[0] == none)
         return;
-    text_add(t, x[0] == x[1] && x[1] == x[2] ? ",%s=%.7g" : ",%s=%.7g,%.7g,%.7g", name, x[0], x[1], x[2]);
+    text_add(t, x[0] == x[1] && x[1] == x[2] ? ",%s=%.7g" : ",%s=%.7g,%.7g,%.7g", name, x[0], x[1],
+             x[2]);
 }
 
 void ocelli_preprocess_print(const struct ocelli_preprocess_params *p, char *buf, size_t size)

@@ -1,9 +1,11 @@
-/* From a picture's bytes to what a network takes: cut, resize, cut, grey or colours, scale and shift.
+/* From a picture's bytes to what a network takes: cut, resize, cut, grey or colours, scale and
+ * shift.
  *
- * The filter is a triangle that reaches one pixel of the larger side: with antialiasing, when shrinking, a
- * pixel of the result, so that every pixel of the picture counts (as in Pillow and torchvision); else one of the picture's
- * own, which is bilinear interpolation. Weights beyond the edge are left out and the others divided by their
- * sum. One launch resizes the rows, the other the columns. */
+ * The filter is a triangle that reaches one pixel of the larger side: with antialiasing, when
+ * shrinking, a pixel of the result, so that every pixel of the picture counts (as in Pillow and
+ * torchvision); else one of the picture's own, which is bilinear interpolation. Weights beyond the
+ * edge are left out and the others divided by their sum. One launch resizes the rows, the other the
+ * columns. */
 #include <math.h>
 
 #include "ops/attrs.h"
@@ -11,7 +13,8 @@
 
 #define PARAM(field) offsetof(struct image_attr, field)
 static const struct attr attrs[] = {
-    {.name = "channels", .type = ATTR_INT, .offset = PARAM(channels), .count = 1, .def = 3, .min = 1, .max = 3},
+    {.name = "channels", .type = ATTR_INT, .offset = PARAM(channels), .count = 1, .def = 3, .min = 1,
+     .max = 3},
     {.name = "box", .type = ATTR_INTS, .offset = PARAM(box), .count = 4, .min = 0, .max = INT32_MAX},
     {.name = "size", .type = ATTR_INTS, .offset = PARAM(size), .count = 2, .min = 0, .max = 1 << 20},
     {.name = "crop", .type = ATTR_INTS, .offset = PARAM(crop), .count = 4, .min = 0, .max = INT32_MAX},
@@ -34,8 +37,12 @@ struct side {
 static struct side side_of(const struct problem *p, int d)
 {
     const struct image_attr *a = p->attr;
-    struct side s = {.extent = (int)p->in[0].shape.dim[d], .first = a->box[d], .from = a->box[2 + d],
-                     .to = a->size[d], .crop = a->crop[d], .n = a->crop[2 + d]};
+    struct side s = {.extent = (int)p->in[0].shape.dim[d],
+                     .first = a->box[d],
+                     .from = a->box[2 + d],
+                     .to = a->size[d],
+                     .crop = a->crop[d],
+                     .n = a->crop[2 + d]};
     s.from = s.from ? s.from : s.extent - s.first;
     s.to = s.to ? s.to : s.from;
     s.n = s.n ? s.n : s.to - s.crop;
@@ -54,13 +61,18 @@ static int image_infer(struct problem *p)
     char s[SHAPE_TEXT];
     if (p->in[0].dtype != OCELLI_U8 || x->rank != 3 || (x->dim[2] != 1 && x->dim[2] != 3) ||
         a->channels == 2 || shape_count(x) > INT32_MAX)
-        return fail(OCELLI_ERR_SHAPE, "image: x is %s %s, not height x width x 1 or 3 bytes, or y is to have %d channels",
-                    dtype_name(p->in[0].dtype), shape_text(x, s), a->channels);
+        return fail(
+            OCELLI_ERR_SHAPE,
+            "image: x is %s %s, not height x width x 1 or 3 bytes, or y is to have %d channels",
+            dtype_name(p->in[0].dtype), shape_text(x, s), a->channels);
     const struct side h = side_of(p, 0), w = side_of(p, 1);
     if (!side_fits(&h) || !side_fits(&w))
-        return fail(OCELLI_ERR_SHAPE, "image: x is %s, of which %dx%d from %d,%d become %dx%d, and of these %dx%d from "
-                    "%d,%d y", shape_text(x, s), h.from, w.from, h.first, w.first, h.to, w.to, h.n, w.n, h.crop,
-                    w.crop);
+        return fail(
+            OCELLI_ERR_SHAPE,
+            "image: x is %s, of which %dx%d from %d,%d become %dx%d, and of these %dx%d from "
+            "%d,%d y",
+            shape_text(x, s), h.from, w.from, h.first, w.first, h.to, w.to, h.n, w.n, h.crop,
+            w.crop);
     p->out[0] = (struct desc){OCELLI_F32, OCELLI_SHAPE(1, a->channels, h.n, w.n)};
     return 0;
 }
@@ -76,7 +88,8 @@ static struct cost image_cost(const struct problem *p)
 {
     const struct side h = side_of(p, 0), w = side_of(p, 1);
     double row = 2 * support_of(p, &w) * w.n, column = 2 * support_of(p, &h) * h.n;
-    return (struct cost){.flops = 2 * (double)p->in[0].shape.dim[2] * (h.from * row + w.n * column)};
+    const double channels = (double)p->in[0].shape.dim[2];
+    return (struct cost){.flops = 2 * channels * (h.from * row + w.n * column)};
 }
 
 /* ---- ref ---- */
@@ -96,7 +109,8 @@ static void launch_side(struct launch *k, const struct problem *p, const struct 
 static void rows_needed(const struct problem *p, const struct side *h, int *first, int *n)
 {
     double scale = (double)h->from / h->to, reach = ceil(support_of(p, h)) + 1;
-    double low = floor((h->crop + 0.5) * scale - reach), high = ceil((h->crop + h->n - 0.5) * scale + reach);
+    double low = floor((h->crop + 0.5) * scale - reach),
+           high = ceil((h->crop + h->n - 0.5) * scale + reach);
     *first = (int)MAX(low, 0.0);
     *n = (int)MIN(high, (double)h->from) - *first;
 }
@@ -107,8 +121,8 @@ static void defines(struct launch *k, const struct problem *p)
     launch_define(k, "OUT=%d", (int)p->out[0].shape.dim[1]);
 }
 
-static void plan_rows(const struct problem *p, const struct side *h, const struct side *w, int scratch,
-                      int first, int n, int group, struct launches *l)
+static void plan_rows(const struct problem *p, const struct side *h, const struct side *w,
+                      int scratch, int first, int n, int group, struct launches *l)
 {
     struct launch *k = launch_add(l, "image_ref", "image_ref_rows");
     defines(k, p);
@@ -123,9 +137,11 @@ static void plan_rows(const struct problem *p, const struct side *h, const struc
     launch_grid2(k, (size_t)w->n, (size_t)n, (size_t)group, 1);
 }
 
-static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv, struct launches *l)
+static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l)
 {
-    static const char *const mul[] = {"mul0", "mul1", "mul2"}, *const add[] = {"add0", "add1", "add2"};
+    static const char *const mul[] = {"mul0", "mul1", "mul2"};
+    static const char *const add[] = {"add0", "add1", "add2"};
     const struct image_attr *a = p->attr;
     const struct side h = side_of(p, 0), w = side_of(p, 1);
     const int planes = MIN((int)p->in[0].shape.dim[2], a->channels);

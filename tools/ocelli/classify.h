@@ -29,10 +29,10 @@ struct classify {
     char labels_path[PATH_MAX];
     int classes;
     float *score;
-    double *p; /* probabilities */
-    int *order; /* classes, the likeliest first */
-    bool softmax; /* was applied to the last picture */
-    int done;     /* pictures classified */
+    double *p;        /* probabilities */
+    int *order;       /* classes, the likeliest first */
+    bool softmax;     /* was applied to the last picture */
+    int done;         /* pictures classified */
     double likeliest; /* of all of them */
     json_t *images;
 };
@@ -42,6 +42,7 @@ void classify_introduce(const struct classify *s);
 /* Behind the last one: what the figures are, and what may be wrong with them. */
 void classify_conclude(const struct classify *s);
 void classify_json(struct classify *s, const char *file, const struct ocelli_image *im, int n);
-void classify_table(const struct classify *s, const char *file, const struct ocelli_image *im, int n);
+void classify_table(const struct classify *s, const char *file, const struct ocelli_image *im,
+                    int n);
 
 #endif

@@ -28,9 +28,9 @@ void classify_json(struct classify *s, const char *file, const struct ocelli_ima
                                              label ? label : json_null(), "probability",
                                              json_number(s->p[c])));
     }
-    json_array_append_new(s->images, json_pack("{s:s, s:i, s:i, s:b, s:o}", "file", file, "width",
-                                               im->width, "height", im->height, "softmax",
-                                               (int)s->softmax, "top", top));
+    json_array_append_new(s->images,
+                          json_pack("{s:s, s:i, s:i, s:b, s:o}", "file", file, "width", im->width,
+                                    "height", im->height, "softmax", (int)s->softmax, "top", top));
 }
 
 /* Columns that UTF-8 text takes, combining characters aside. */
@@ -65,7 +65,8 @@ static void print_bar(double p, int width)
         out("%s", mark);
 }
 
-void classify_table(const struct classify *s, const char *file, const struct ocelli_image *im, int n)
+void classify_table(const struct classify *s, const char *file, const struct ocelli_image *im,
+                    int n)
 {
     bool terminal = isatty(STDOUT_FILENO);
     int width = terminal_width(STDOUT_FILENO) - 14, bar = terminal ? width / 3 : 0, room = 0;
@@ -108,8 +109,9 @@ void classify_introduce(const struct classify *s)
 
     if (s->cli->json || s->cli->quiet)
         return;
-    out("%s takes %s. Pictures are prepared by\n%s%s\n\n", s->m.net.net, shape_text(&s->in.shape, text),
-        s->words, !is_guess(s) ? "" : " (a guess from that size: --preprocess says otherwise)");
+    out("%s takes %s. Pictures are prepared by\n%s%s\n\n", s->m.net.net,
+        shape_text(&s->in.shape, text), s->words,
+        !is_guess(s) ? "" : " (a guess from that size: --preprocess says otherwise)");
 }
 
 void classify_conclude(const struct classify *s)
@@ -119,6 +121,6 @@ void classify_conclude(const struct classify *s)
     out("Probabilities are %s.\n",
         s->softmax ? "the softmax of what the network gives" : "what the network gives");
     if (is_guess(s) && s->likeliest < UNLIKELY)
-        out("It is sure of nothing: it may be trained on pictures prepared in another way. Try --preprocess caffe,\n"
-            "keras, [-1,1] or unit.\n");
+        out("It is sure of nothing: it may be trained on pictures prepared in another way. Try\n"
+            "--preprocess caffe, keras, [-1,1] or unit.\n");
 }

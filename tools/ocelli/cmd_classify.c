@@ -150,8 +150,8 @@ static int run_network(struct classify *s, const struct ocelli_image *im)
         return err;
     x = ocelli_input(g, "picture", OCELLI_U8, &OCELLI_SHAPE(im->height, im->width, im->channels));
     ocelli_output(g, "prepared", ocelli_preprocess(g, x, &s->prepare));
-    if ((err = ocelli_plan_create(&plan, s->dev, g,
-                                  &(struct ocelli_plan_params){.variant = s->args->variant})) == 0 &&
+    if ((err = ocelli_plan_create(
+             &plan, s->dev, g, &(struct ocelli_plan_params){.variant = s->args->variant})) == 0 &&
         (err = ocelli_tensor_write(ocelli_plan_tensor(plan, "picture"), im->pixels, bytes)) == 0 &&
         (err = ocelli_plan_bind(plan, "prepared", ocelli_plan_tensor(s->plan, s->in.name))) == 0 &&
         (err = ocelli_plan_run(plan)) == 0 && (err = ocelli_plan_run(s->plan)) == 0)
@@ -217,7 +217,8 @@ static int classify_one(struct classify *s, const char *file)
 {
     struct ocelli_image *im = NULL;
     int n = s->args->top < s->classes ? s->args->top : s->classes;
-    int err = ocelli_image_read(&im, file, &(struct ocelli_image_params){.drop_alpha = s->args->drop_alpha});
+    int err = ocelli_image_read(&im, file,
+                                &(struct ocelli_image_params){.drop_alpha = s->args->drop_alpha});
 
     if (err)
         return cli_failed(NULL, err);
@@ -249,7 +250,8 @@ static int classify_all(struct classify *s)
     for (int i = 0; i < s->cli->n_operands - 1; i++) {
         const char *file = s->cli->operand[i + 1];
 
-        progress_show((double)i / (s->cli->n_operands - 1), "%d/%d pictures", i, s->cli->n_operands - 1);
+        progress_show((double)i / (s->cli->n_operands - 1), "%d/%d pictures", i,
+                      s->cli->n_operands - 1);
         if (interrupted()) {
             cli_error("classify: interrupted before %s", file);
             status = EXIT_INTERRUPTED;
@@ -280,10 +282,9 @@ static int run(struct cli *cli, const void *args)
     classify_introduce(&s);
     status = classify_all(&s);
     if (cli->json) {
-        int printed = out_json(json_pack("{s:s, s:s, s:o, s:O}", "model", s.m.net.net, "preprocess",
-                                         s.words, "labels",
-                                         *s.labels_path ? json_string(s.labels_path) : json_null(),
-                                         "images", s.images));
+        int printed = out_json(json_pack(
+            "{s:s, s:s, s:o, s:O}", "model", s.m.net.net, "preprocess", s.words, "labels",
+            *s.labels_path ? json_string(s.labels_path) : json_null(), "images", s.images));
         status = printed ? printed : status;
     }
 out:

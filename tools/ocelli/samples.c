@@ -24,7 +24,8 @@ static int sample_path(char path[PATH_MAX], const char *dir, int i, const char *
 }
 
 /* Datasets keep each colour by itself, pictures each pixel. */
-static void interleave(const struct ocelli_dataset_info *info, const uint8_t *planes, uint8_t *pixels)
+static void interleave(const struct ocelli_dataset_info *info, const uint8_t *planes,
+                       uint8_t *pixels)
 {
     size_t area = (size_t)info->height * (size_t)info->width, channels = (size_t)info->channels;
 
