@@ -23,6 +23,7 @@ struct ocelli_conv2d_params {
     int dilation[2]; /* default 1 */
     int pad[4];      /* top, left, bottom, right */
     int groups;      /* default 1 */
+    bool no_bias;    /* only for ocelli_layer_conv2d: a normalisation follows */
     bool strict;     /* fail where the stride does not divide: no row or column may be left over */
 };
 OCELLI_API ocelli_value ocelli_conv2d(struct ocelli_graph *g, ocelli_value x, ocelli_value w,
@@ -338,7 +339,7 @@ OCELLI_API ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x,
 
 /* ---- Layers: operations together with their weights, named "<name>.weight", "<name>.bias" ---- */
 
-/* conv2d and bias; weight out_channels x C/groups x R x S. */
+/* conv2d and, unless no_bias, bias; weight out_channels x C/groups x R x S. */
 OCELLI_API ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name,
                                             ocelli_value x, int out_channels,
                                             const struct ocelli_conv2d_params *p);

@@ -353,8 +353,10 @@ ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name, ocell
                                       name, (long long)s.dim[1], out_channels, groups)));
     struct ocelli_shape ws = OCELLI_SHAPE(out_channels, s.dim[1] / groups, kh, kw);
     ocelli_value w = layer_weight(g, "weight", &ws, NULL);
-    ocelli_value b = layer_weight(g, "bias", &OCELLI_SHAPE(out_channels), &zeros);
-    return layer_end(g, ocelli_bias(g, ocelli_conv2d(g, x, w, p), b));
+    x = ocelli_conv2d(g, x, w, p);
+    if (!p->no_bias)
+        x = ocelli_bias(g, x, layer_weight(g, "bias", &OCELLI_SHAPE(out_channels), &zeros));
+    return layer_end(g, x);
 }
 
 ocelli_value ocelli_layer_dense(struct ocelli_graph *g, const char *name, ocelli_value x,

@@ -145,11 +145,7 @@ ocelli_value ocelli_dropout(struct ocelli_graph *g, ocelli_value x,
     struct dropout_attr attr = {0};
     if (p)
         attr = (struct dropout_attr){p->ratio, p->seed};
-    ocelli_value runs = ocelli_find(g, STATE_RUNS);
-    if (runs == OCELLI_NONE && !g->g.status)
-        runs = ocelli_state(g, STATE_RUNS, &(struct ocelli_shape){0},
-                            &(struct ocelli_init){.kind = OCELLI_INIT_CONSTANT});
-    return add(g, &op_dropout, &attr, x, runs, OCELLI_NONE);
+    return add(g, &op_dropout, &attr, x, graph_runs(&g->g), OCELLI_NONE);
 }
 
 ocelli_value ocelli_lrn(struct ocelli_graph *g, ocelli_value x, const struct ocelli_lrn_params *p)
