@@ -338,7 +338,6 @@ START_TEST(threads_build_the_same)
     int done = 0;
     assert_ok(open_named(&d, NULL, NULL));
     d->caps.quirks &= ~(unsigned)QUIRK_SERIAL_BUILD;
-    d->caps.compute_units = 3;
     for (int i = 0; i < N; i++) {
         snprintf(defines, sizeof(defines), " -DADD=%s%d", i == 3 ? "wrong" : "", 20 + i);
         assert_ok(program_get(d, "tiny", defines, &list[i]));

@@ -55,6 +55,10 @@ struct ocelli_device_params {
     bool no_cache;        /* do not keep compiled kernels on disk */
     ocelli_log_fn log;    /* NULL: silence */
     void *log_user;
+    /* Told while programs are made ready, which takes seconds the first time: so many of n are. From
+       the thread that called. NULL: nobody. */
+    void (*building)(void *user, int done, int n);
+    void *building_user;
 };
 
 /* Opens a device. p may be NULL.

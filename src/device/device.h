@@ -81,7 +81,7 @@ struct binding {
 int cmdlist_add(struct cmdlist *list, const struct launch *launch, const struct binding *in,
                 const struct binding *out, const struct binding *scratch, const char *label);
 /* Compiles what is not compiled yet (programs in parallel), makes the kernels, fixes order and lanes.
- * `progress`, if not NULL, is told how many of how many programs are ready. */
+ * `progress` (NULL: the device's own listener) is told how many of how many programs are ready. */
 int cmdlist_seal(struct cmdlist *list, void (*progress)(void *user, int done, int n), void *user);
 /* Makes an external buffer another one, of at least the same size, from the next run on. */
 int cmdlist_bind(struct cmdlist *list, int slot, const struct span *span);

@@ -1,5 +1,5 @@
-/* What the device does at best, measured: the yardstick of a launch's share. Kept on disk beside the
- * compiled kernels, by device and driver. */
+/* What the device does at best, measured: the yardstick of a launch's share. Kept on disk beside
+ * the compiled kernels, by device and driver. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,11 +51,13 @@ out:
     return err;
 }
 
-/* Work-items, and those of a group: a thread each on a processor, enough to fill a graphics processor. */
+/* Work-items, and those of a group: a thread each on a processor, enough to fill a graphics
+ * processor. */
 static void set_grid(const struct caps *caps, struct launch *k, int *items)
 {
     int group = caps->cpu_style ? 1 : (int)MIN(caps->max_group, (size_t)256);
-    *items = caps->cpu_style ? MAX(caps->compute_units, 1) : MAX(caps->compute_units, 1) * 16 * group;
+    *items =
+        caps->cpu_style ? MAX(caps->compute_units, 1) : MAX(caps->compute_units, 1) * 16 * group;
     launch_grid1(k, (size_t)*items, (size_t)group);
 }
 
@@ -107,7 +109,8 @@ out:
 static int measure(struct ocelli_device *dev, struct ocelli_device_peak *p)
 {
     const struct caps *caps = &dev->caps;
-    size_t units = (size_t)MAX(caps->compute_units, 1), bytes = MIN(READ_BYTES, caps->max_alloc / 2);
+    size_t units = (size_t)MAX(caps->compute_units, 1),
+           bytes = MIN(READ_BYTES, caps->max_alloc / 2);
     struct ocelli_tensor *x = NULL, *y = NULL;
     float *zeros = calloc(1, bytes);
     int err;

@@ -20,7 +20,7 @@
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
- *   pad(x)         gather(x, index)             resize(x)
+ *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
@@ -91,6 +91,18 @@ struct gather_attr {
     int axis;
 };
 
+/* x height x width x 1 or 3 bytes -> 1 x channels x height x width. Pairs are {height, width}, fours
+ * {top, left, height, width}; an extent of 0 is what there is. */
+struct image_attr {
+    int channels; /* 1: luma; 3, of a grey picture: thrice the same; default 3 */
+    int box[4];   /* the part of x that is used.. */
+    int size[2];  /* ..becomes that large.. */
+    int crop[4];  /* ..and of this a part is kept */
+    bool antialias;
+    bool bgr; /* the channels in reverse order */
+    float mul[3], add[3]; /* y[c] = v mul[c] + add[c]; mul default 1 */
+};
+
 /* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
  *   adagrad   s = s + d^2                        w -= lr d / (sqrt(s) + epsilon)
  *   rmsprop   s = decay s + (1 - decay) d^2      m = momentum m + d / (sqrt(s) + epsilon)   w -= lr m
@@ -134,6 +146,6 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
-extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
+extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
 #endif

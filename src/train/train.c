@@ -46,7 +46,7 @@ struct run {
     struct evaluator eval;
     struct position at;
     int64_t epoch_steps, all_steps; /* in an epoch; in all epochs, by which the schedule counts */
-    char *checkpoint, *model, *metrics, *curves, *title;
+    char *checkpoint, *model, *metrics, *curves, *labels, *title;
     struct arena arena;
     double start, epoch_start;
     double step_seconds, test_seconds; /* spent on the steps timed; by the last test */
@@ -154,7 +154,7 @@ static int name_files(struct run *r)
         const char *file;
     } files[] = {
         {&r->checkpoint, "checkpoint"}, {&r->model, "model.onnx"},
-        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}};
+        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}, {&r->labels, "labels.txt"}};
     if (!r->p.out_dir)
         return 0;
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -260,6 +260,19 @@ out:
     return err;
 }
 
+/* The names of the classes, one a line. */
+static int write_labels(const struct run *r)
+{
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(r->train);
+    struct text t = {0};
+    int err = 0;
+    for (int c = 0; c < info->classes; c++)
+        text_add(&t, "%s\n", info->class_names[c]);
+    err = t.failed ? fail_memory() : file_replace(r->labels, t.s, t.len, 0666);
+    text_free(&t);
+    return err;
+}
+
 /* Also at the very start, so that a directory that cannot be written is noticed before the work,
  * and an older run's checkpoint is not taken for this one's. */
 static int first_files(struct run *r)
@@ -267,6 +280,8 @@ static int first_files(struct run *r)
     int err = 0;
     if (r->p.out_dir && !r->resumed)
         TRY(save(r));
+    if (r->p.out_dir)
+        TRY(write_labels(r));
     TRY(write_curves(r));
 out:
     return err;

@@ -17,9 +17,8 @@ static json_t *device_json(const struct ocelli_device_info *d,
                      "memory_bytes", (json_int_t)d->memory_bytes, "max_alloc_bytes",
                      (json_int_t)d->max_alloc_bytes, "local_bytes", (json_int_t)d->local_bytes,
                      "vector_width", d->vector_width, "fp16", (int)d->fp16, "fp64", (int)d->fp64,
-                     "out_of_order", (int)d->out_of_order, "command_buffer",
-                     (int)d->command_buffer, "peak_gflops", json_number(peak->gflops), "peak_gbs",
-                     json_number(peak->gbs));
+                     "out_of_order", (int)d->out_of_order, "command_buffer", (int)d->command_buffer,
+                     "peak_gflops", json_number(peak->gflops), "peak_gbs", json_number(peak->gbs));
 }
 
 struct devices_args {
@@ -32,7 +31,8 @@ static const struct option_spec options[] = {
     {0},
 };
 
-/* What the device does at best, if that is known; a device that does not open has its own trouble. */
+/* What the device does at best, if that is known; a device that does not open has its own trouble.
+ */
 static struct ocelli_device_peak peak_of(const struct ocelli_device_info *d, bool measure)
 {
     struct ocelli_device_peak peak = {0};

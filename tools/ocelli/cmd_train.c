@@ -1,6 +1,7 @@
 /* ocelli train: teaches a network. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,16 @@ static int show_images(const struct session *s)
     return status;
 }
 
+/* The images shown, as files. */
+static int write_samples(const struct session *s)
+{
+    char dir[PATH_MAX];
+
+    if (snprintf(dir, sizeof(dir), "%s/samples", s->out) >= (int)sizeof(dir))
+        return cli_error("%s: %s", s->out, strerror(ENAMETOOLONG));
+    return samples_write(s->test, SHOWN_IMAGES, dir);
+}
+
 static int report(struct session *s, const struct ocelli_train_result *r)
 {
     const struct train_args *a = s->args;
@@ -263,7 +274,9 @@ static int report(struct session *s, const struct ocelli_train_result *r)
     int status = show_images(s);
     if (status != EXIT_DONE)
         return status;
-    out("\nIn %s: checkpoint, metrics.csv, curves.svg. Next, for instance:\n", s->out);
+    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg, and these images in samples.\n"
+        "Next, for instance:\n", s->out);
+    out("  %s classify %s %s/samples/*.png\n", program, s->out, s->out);
     out("  %s eval %s --data %s\n", program, s->out, a->data);
     out("  %s train %s --data %s --epochs 10 --schedule cosine --out %s-10\n", program, s->net,
         a->data, s->out);
@@ -315,7 +328,10 @@ static int train(struct session *s)
         resume_hint(s);
         return EXIT_INTERRUPTED;
     }
-    return err ? cli_failed(NULL, err) : report(s, &r);
+    if (err)
+        return cli_failed(NULL, err);
+    int status = write_samples(s);
+    return status == EXIT_DONE ? report(s, &r) : status;
 }
 
 /* What the optimiser makes of options that were not given. */
@@ -369,8 +385,8 @@ const struct command cmd_train = {
     .summary = "Train a network on a dataset",
     .details =
         "NET is one of those that 'ocelli info' lists. The training directory gets checkpoint (all that --resume\n"
-        "needs), metrics.csv and curves.svg. The first Ctrl-C stops and saves, a second one "
-        "kills.\n",
+        "needs), model.onnx, labels.txt, metrics.csv and curves.svg, and some test images in samples.\n"
+        "The first Ctrl-C stops and saves, a second one kills.\n",
     .options = options,
     .defaults = &defaults,
     .args_size = sizeof(defaults),
