@@ -4,6 +4,7 @@
 make_corpus.py [FOLDER]   (default: corpus beside this script). The same files every time. What a
 fuzzer found and was repaired lies there too, as found-*; that is left alone.
 """
+import base64
 import gzip
 import io
 import json
@@ -256,6 +257,55 @@ def idxs():
     yield 'labels.idx.gz', gzip.compress(labels, mtime=0)
 
 
+# ---- Pictures. The JPEGs (grey; RGB, turned by EXIF; CMYK, progressive) were made by libjpeg.
+
+JPEGS = {
+    'grey.jpg':
+        '|JeWF01!$>Nk#wx0RR9200961|JwjV02>k%7Zed27Zw*D92+1gLMtdGB`8rkJupIGRb^yfRb5+Zc$tA}agcLcU4^xVke;Kft'
+        '*d8%yve$z$C;?Br2oJG3kU!R00{vB5di<h02BZL00000000000000000001|HJ?v5C8%J0tWy90000000000009C30|W&T6d'
+        '_cT(f`^22mt{A06zdJV9JVJz*SM1Ctw70wj8@|)%Jh?*#',
+    'rgb.jpg':
+        '|JeWF01!$>Nk#wx0RR9200961|KR{4MR;ju002ozDgX!o000315&;7M0RR911^@s600000|JwjV02>k%7Zed27Zw*D92+1gL'
+        'MtdGB`8rkJupIGRb^yfRb5+Zc$tA}agcLcU4^xVke;Kft*d8%yve$z$C;?Br2pFhLjfEf9w;LyPAe-'
+        ';q;6eqq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@<*zq@@4A01*fP2mlEK0U`hb5di}c0sq7R'
+        '761VO0RR910000000000000011OLPTA`k!p0|5yE0000000000000620R#gD6BRK*QB;AF(f`B%6afJM0000000000000000'
+        '0030!~hl%0RaI300000000000000000ANY+5ij#0RRFK0}%i}0HP7B(PlQht)(%~y_si-Pvge$Ur`ciU;o(',
+    'cmyk.jpg':
+        '|JeWT01iQ9Z(?NtWB>pF0095n07C#95)>B{5gQj47aklNASgmBC?zE*Q93;^LSR*8WM5TXTWWZjfogG(b6Z`7wT6(MqpPi}X'
+        'MnuPx~9jOsH>#^!T=Nq00;mH1Va%3O%VWD5dcdO0RO}Q761VO0RR910000000000000620sq<n4g^C0O#oQ{O8@`>0Xa;Z|H'
+        'J?n5CH%K0000000000000000009KGXL5D2mwO?0R;lW<$wRg02dGe00RI30000000000000000unO++5iXvO#lG}0>ZO@|HJ'
+        '?n5CH%K0000000000000000006KGXL5D2mx6D0R;lWvw#1@02mMe0s{a50000000000000000s#>c|Jncu0ZRY@1p>HJE`R^'
+        'T02vSf0s{d6000000000000000G6E5yvH#it2mwO?20sF*w+6%i!~hu(00RI600000000000000000J@*k+J{U00;q100ut-'
+        '!q*CIpZ~-'
+        'F84v&i00RI3000000000000002G7*un|Jncu0a*YBKLWzn3T>bN!~hu(00RI600000000000000000J@*k+J{U00;p~00ut-'
+        '!q*CIpZ~-'
+        'F7!Uyg00RI30000000000000315i#)p+5iXvLjVCkA#isoz+eBw02mMe0s{a50000000000000000TD6r|Jncu0Zjk_KOu0p'
+        'Fy0^k!~hr&00IL5000000000000000009v(@&DQY2mx6D0Y4#dw=mux|HJ?n5C8)K0000000000000000003o@&DQY2mwm~0'
+        'Y4!~-'
+        'Ujgh+5ip&LjX+xSpZ7_000pG0RO}Q8V~^h0s{d600000000000003IQ2=4^(f`^22mwO?0Y4CeAXOl@baUIoKmWu48V~^h0s'
+        '{d600000000000003IQ2=4^!T;I-2mwt10Y4CeAXOl@baT&ppZ~-F8V~^h0s{d600000000000003IQ2=4^!T;I-'
+        '2mx6D0Y4CeAXOl@baT&ppZ~-F91s8k0R;g700000000000003I08wF)!O`&l+5iXvO8@~s5F%UHraCswC!XB@*#',
+}
+
+
+def png(width, height, depth, kind, rows, chunks=()):
+    head = struct.pack('>IIBBBBB', width, height, depth, kind, 0, 0, 0)
+    out = b'\x89PNG\r\n\x1a\n'
+    for name, data in [(b'IHDR', head), *chunks, (b'IDAT', zlib.compress(rows)), (b'IEND', b'')]:
+        out += struct.pack('>I', len(data)) + name + data + struct.pack('>I', zlib.crc32(name + data))
+    return out
+
+
+def images():
+    for name, data in JPEGS.items():
+        yield name, base64.b85decode(data)
+    yield 'grey.png', png(3, 2, 8, 0, b'\x00abc\x01def')
+    yield 'palette.png', png(4, 1, 2, 3, b'\x00\x1b', [(b'PLTE', bytes(range(12))), (b'tRNS', b'\x80')])
+    yield 'deep-alpha.png', png(2, 1, 16, 6, b'\x00' + bytes(range(16)))
+    turned = b'II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0'
+    yield 'turned.png', png(2, 1, 8, 2, b'\x00abcdef', [(b'eXIf', turned)])
+
+
 # ---- The kernel cache; its checksum is not made here: such an entry must be refused.
 
 
@@ -277,7 +327,7 @@ def problems():
 
 
 READERS = {'onnx': onnx, 'tensor': tensors, 'npy': npys, 'npz': npzs, 'safetensors': safetensors,
-           'checkpoint': checkpoints, 'idx': idxs, 'cache': entries, 'problem': problems}
+           'checkpoint': checkpoints, 'idx': idxs, 'cache': entries, 'image': images, 'problem': problems}
 
 
 def main():
