@@ -182,17 +182,22 @@ START_TEST(much_arithmetic)
 END_TEST
 
 /* One byte a number in the file, eight in memory. */
-START_TEST(short_numbers)
+static void numbers_model(int64_t *v, size_t count)
 {
-    size_t count = 24 * MIB;
-    int64_t *v = calloc(count, sizeof(*v));
-    ck_assert_ptr_nonnull(v);
     model_begin(&m, 13);
     Onnx__Tensor *t = model_initialiser(&m, "w", INT64, DIMS((int64_t)count), NULL, 0);
     t->n_int64_data = count;
     t->int64_data = v;
     model_node(&m, "Abs", "w", "y");
     model_output(&m, "y");
+}
+
+START_TEST(short_numbers)
+{
+    size_t count = 24 * MIB;
+    int64_t *v = calloc(count, sizeof(*v));
+    ck_assert_ptr_nonnull(v);
+    numbers_model(v, count);
     int err = load_file("short numbers");
     ck_assert_msg(err == OCELLI_ERR_FORMAT, "%d: %s", err, ocelli_error());
     free(v);
@@ -229,12 +234,7 @@ START_TEST(limits_are_settable)
     size_t count = 8 * MIB, bytes;
     int64_t *v = calloc(count, sizeof(*v));
     ck_assert_ptr_nonnull(v);
-    model_begin(&m, 13);
-    Onnx__Tensor *t = model_initialiser(&m, "w", INT64, DIMS((int64_t)count), NULL, 0);
-    t->n_int64_data = count;
-    t->int64_data = v;
-    model_node(&m, "Abs", "w", "y");
-    model_output(&m, "y");
+    numbers_model(v, count);
     uint8_t *data = model_pack(&m, &bytes);
     assert_fails(ocelli_onnx_parse(&g, "m", data, bytes, NULL), OCELLI_ERR_FORMAT, "more memory");
     assert_ok(ocelli_onnx_parse(&g, "m", data, bytes, &p));
