@@ -77,7 +77,7 @@ static int read_tensors(void)
 }
 
 static const struct st_pair pairs[] = {
-    {"format", "ocelli checkpoint 1"}, {"position.epochs", "1"}, {"position.step", "2"},
+    {"format", "ocelli checkpoint 1"}, {"position.epochs", "1"},  {"position.step", "2"},
     {"position.loss", "0.5"},          {"position.correct", "3"}, {"epoch.1", "1 2 3 4 5"},
 };
 
@@ -239,8 +239,8 @@ static void run_all(const struct scenario *s, enum fault_kind kind, bool always)
             ck_assert_msg(strcmp(ocelli_error(), "nothing yet") != 0, "%s, failure %ld: no words",
                           s->file, k);
         if (kind <= FAULT_MEMORY && err && !(s->is & VAGUE))
-            ck_assert_msg(err == OCELLI_ERR_MEMORY,
-                          "%s, failure %ld: %d: %s", s->file, k, err, ocelli_error());
+            ck_assert_msg(err == OCELLI_ERR_MEMORY, "%s, failure %ld: %d: %s", s->file, k, err,
+                          ocelli_error());
         ck_assert_msg(kind != FAULT_SHORT_WRITE || err == 0, "%s: %s", s->file, ocelli_error());
         ck_assert_int_eq(open_files(), files);
         ck_assert_msg(tempdir_entries(dir) <= entries, "%s, failure %ld: a file left", s->file, k);

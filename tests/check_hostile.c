@@ -277,7 +277,8 @@ START_TEST(empty_parts)
 }
 END_TEST
 
-/* Messages within messages, ten thousand deep: what the schema leaves out is skipped, not entered. */
+/* Messages within messages, ten thousand deep: what the schema leaves out is skipped, not entered.
+ */
 START_TEST(deep_nesting)
 {
     enum { DEPTH = 10000 };
@@ -299,7 +300,8 @@ START_TEST(deep_nesting)
         len += n;
     }
     data[--at] = 0;
-    uint8_t head[] = {7 << 3 | 2, (uint8_t)(len & 127) | 128, (uint8_t)(len >> 7 & 127) | 128, (uint8_t)(len >> 14)};
+    uint8_t head[] = {7 << 3 | 2, (uint8_t)(len & 127) | 128, (uint8_t)(len >> 7 & 127) | 128,
+                      (uint8_t)(len >> 14)};
     at = at + 1 - sizeof(head);
     memcpy(data + at, head, sizeof(head));
     cost_begin();
@@ -356,8 +358,22 @@ END_TEST
 static void gzip_bomb(uint32_t images)
 {
     static const uint8_t zeros[1 << 16];
-    const uint8_t head[16] = {0, 0, 8, 3, (uint8_t)(images >> 24), (uint8_t)(images >> 16),
-                              (uint8_t)(images >> 8), (uint8_t)images, 0, 0, 1, 0, 0, 0, 1, 0};
+    const uint8_t head[16] = {0,
+                              0,
+                              8,
+                              3,
+                              (uint8_t)(images >> 24),
+                              (uint8_t)(images >> 16),
+                              (uint8_t)(images >> 8),
+                              (uint8_t)images,
+                              0,
+                              0,
+                              1,
+                              0,
+                              0,
+                              0,
+                              1,
+                              0};
     gzFile f = gzopen(path, "wb9");
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(gzwrite(f, head, sizeof(head)), (int)sizeof(head));
@@ -407,7 +423,8 @@ START_TEST(json_headers)
         struct text t = {0};
         text_add(&t, "%8s%s", "", kinds[k].begin);
         for (int i = 0; t.len < SAFETENSORS_MAX_HEADER - 128; i++) {
-            int before = (int)strcspn(kinds[k].part, "#"); /* a number, where it has a place for one */
+            int before =
+                (int)strcspn(kinds[k].part, "#"); /* a number, where it has a place for one */
             if (kinds[k].part[before])
                 text_add(&t, "%.*s%d%s", before, kinds[k].part, i, kinds[k].part + before + 1);
             else

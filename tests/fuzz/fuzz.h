@@ -20,10 +20,10 @@ const char *fuzz_file(const uint8_t *data, size_t size);
 const char *fuzz_scratch(void);
 
 /* Aborts with words: the reader broke a promise. */
-#define FUZZ_CHECK(condition)                               \
-    do {                                                    \
-        if (!(condition))                                   \
-            fuzz_fail(__FILE__, __LINE__, #condition);      \
+#define FUZZ_CHECK(condition)                          \
+    do {                                               \
+        if (!(condition))                              \
+            fuzz_fail(__FILE__, __LINE__, #condition); \
     } while (0)
 _Noreturn void fuzz_fail(const char *file, int line, const char *what);
 

@@ -1,4 +1,5 @@
-/* JPEG and PNG: from memory, with small limits, as the size of a picture is not that of its file. */
+/* JPEG and PNG: from memory, with small limits, as the size of a picture is not that of its file.
+ */
 #include <ocelli/image.h>
 
 #include "fuzz.h"

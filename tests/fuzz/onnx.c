@@ -13,8 +13,7 @@ static struct ocelli_device *null_device(void)
     static struct ocelli_device *dev;
 
     if (!dev)
-        FUZZ_CHECK(ocelli_device_open(
-                       &dev, &(struct ocelli_device_params){.device = "null"}) == 0);
+        FUZZ_CHECK(ocelli_device_open(&dev, &(struct ocelli_device_params){.device = "null"}) == 0);
     return dev;
 }
 

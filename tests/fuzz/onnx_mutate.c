@@ -1,6 +1,6 @@
-/* Mutations of ONNX models that leave a well-formed message: fields, elements and names are changed,
- * not bytes, so that what is behind the message's reader is reached. Knows nothing but the schema's
- * descriptors and the names of the operators. */
+/* Mutations of ONNX models that leave a well-formed message: fields, elements and names are
+ * changed, not bytes, so that what is behind the message's reader is reached. Knows nothing but the
+ * schema's descriptors and the names of the operators. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,
-                                 size_t max, unsigned seed);
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb,
+                                 uint8_t *out, size_t max, unsigned seed);
 
 static uint64_t state;
 
@@ -104,10 +104,11 @@ static const char *any_text(const struct parts *all)
         onnx_ops_norm, onnx_ops_loss,    onnx_ops_train, onnx_ops_fold,
     };
     static const char *const words[] = {
-        "",          "axis",    "axes",   "keepdims", "pads",      "strides", "dilations", "group",
-        "auto_pad",  "to",      "mode",   "alpha",    "beta",      "epsilon", "value",     "perm",
-        "ceil_mode", "exclude", "scales", "sizes",    "direction", "size",    "bias",      "SAME_LOWER",
-        "reflect",   "linear",  "cubic",  "split",    "blocksize", "starts",  "ends",      "steps",
+        "",          "axis",     "axes",       "keepdims", "pads",   "strides", "dilations",
+        "group",     "auto_pad", "to",         "mode",     "alpha",  "beta",    "epsilon",
+        "value",     "perm",     "ceil_mode",  "exclude",  "scales", "sizes",   "direction",
+        "size",      "bias",     "SAME_LOWER", "reflect",  "linear", "cubic",   "split",
+        "blocksize", "starts",   "ends",       "steps",
     };
     size_t kind = pick(4);
 
@@ -123,16 +124,17 @@ static const char *any_text(const struct parts *all)
 
 static int64_t any_whole(int64_t old)
 {
-    static const int64_t list[] = {0,         1,         -1,        2,          3,         4,
-                                   5,         7,         11,        13,         17,        65536,
-                                   INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, 1ll << 40, -(1ll << 31) - 1};
+    static const int64_t list[] = {
+        0,  1,  -1,    2,         3,         4,         5,         7,         11,
+        13, 17, 65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, 1ll << 40, -(1ll << 31) - 1};
 
     return pick(3) ? list[pick(COUNT(list))] : (int64_t)((uint64_t)old + pick(7) - 3);
 }
 
 static double any_real(double old)
 {
-    static const double list[] = {0, 1, -1, 0.5, 2, 1e-38, 3e38, -3e38, 1e18, NAN, INFINITY, -INFINITY};
+    static const double list[] = {0,    1,     -1,   0.5, 2,        1e-38,
+                                  3e38, -3e38, 1e18, NAN, INFINITY, -INFINITY};
 
     return pick(3) ? list[pick(COUNT(list))] : old * 1.5;
 }
@@ -151,7 +153,8 @@ static void change_bytes(ProtobufCBinaryData *b)
 }
 
 /* Of the same kind as `old`, or a copy of itself. */
-static ProtobufCMessage *any_message(const struct parts *all, const ProtobufCMessageDescriptor *kind)
+static ProtobufCMessage *any_message(const struct parts *all,
+                                     const ProtobufCMessageDescriptor *kind)
 {
     for (int i = 0; i < 64 && all->n; i++) {
         const ProtobufCMessage *m = all->message[pick(all->n)];
@@ -212,7 +215,8 @@ static void release(const ProtobufCFieldDescriptor *f, void *e)
 
 /* ---- Fields ---- */
 
-static void change_list(const struct parts *all, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+static void change_list(const struct parts *all, ProtobufCMessage *m,
+                        const ProtobufCFieldDescriptor *f)
 {
     size_t *n = member(m, f->quantifier_offset), size = size_of(f->type), at = pick(*n);
     char **list = member(m, f->offset), tmp[16];
@@ -248,7 +252,8 @@ static void change_list(const struct parts *all, ProtobufCMessage *m, const Prot
     }
 }
 
-static void change_field(const struct parts *all, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f)
+static void change_field(const struct parts *all, ProtobufCMessage *m,
+                         const ProtobufCFieldDescriptor *f)
 {
     void *e = member(m, f->offset);
 
@@ -288,7 +293,8 @@ static void change_model(Onnx__Model *m, Onnx__Model *from)
         collect(&all, &m->base);
         collect(&source, &from->base);
         ProtobufCMessage *target = all.message[pick(all.n)];
-        change_field(&source, target, &target->descriptor->fields[pick(target->descriptor->n_fields)]);
+        change_field(&source, target,
+                     &target->descriptor->fields[pick(target->descriptor->n_fields)]);
     }
 }
 
@@ -305,8 +311,8 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned 
     return n ? n : LLVMFuzzerMutate(data, size, max);
 }
 
-size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb, uint8_t *out,
-                                 size_t max, unsigned seed)
+size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t na, const uint8_t *b, size_t nb,
+                                 uint8_t *out, size_t max, unsigned seed)
 {
     state = seed;
     Onnx__Model *x = onnx__model__unpack(NULL, na, a), *y = onnx__model__unpack(NULL, nb, b);
