@@ -300,11 +300,12 @@ struct ocelli_nll_params {
 OCELLI_API ocelli_value ocelli_nll(struct ocelli_graph *g, ocelli_value x, ocelli_value target,
                                    ocelli_value weight, const struct ocelli_nll_params *p);
 
-/* ---- One or two spatial dimensions: N x C x W, N x C x H x W ---- */
+/* ---- One to three spatial dimensions: N x C x W, N x C x H x W, N x C x D x H x W ---- */
 
-/* As conv2d, for each of the spatial dimensions of x; pads all begins and then all ends. */
+/* As conv2d, for each of the spatial dimensions of x; zero entries behind the first repeat it, pads
+ * are all begins and then all ends. Three dimensions have no gradient. */
 struct ocelli_conv_params {
-    int stride[2], dilation[2], pad[4];
+    int stride[3], dilation[3], pad[6];
     int groups;
 };
 OCELLI_API ocelli_value ocelli_conv(struct ocelli_graph *g, ocelli_value x, ocelli_value w,
@@ -313,18 +314,32 @@ OCELLI_API ocelli_value ocelli_conv(struct ocelli_graph *g, ocelli_value x, ocel
  * extents = stride (extent - 1) + output_pad + dilation (R - 1) + 1 - pads. */
 struct ocelli_conv_transpose_params {
     struct ocelli_conv_params conv;
-    int output_pad[2];
+    int output_pad[3];
 };
 OCELLI_API ocelli_value ocelli_conv_transpose(struct ocelli_graph *g, ocelli_value x,
                                               ocelli_value w,
                                               const struct ocelli_conv_transpose_params *p);
+
+/* As pool2d. Maxima are taken of any type, averages of floating point ones; only float and at most
+ * two dimensions have a gradient. */
 struct ocelli_pool_params {
     enum ocelli_pool_kind kind;
-    int kernel[2], stride[2], dilation[2], pad[4];
+    int kernel[3], stride[3], dilation[3], pad[6];
     bool ceil_mode, count_include_pad;
+    bool column_major; /* only for ocelli_pool_index: of the spatial dimensions the first is counted
+                          fastest */
 };
 OCELLI_API ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x,
                                     const struct ocelli_pool_params *p);
+/* Where in x the maxima lie that ocelli_pool gives (I64, its shape): numbers of elements, counted
+ * over the whole of x; of equal ones the first; -1 for a window of padding alone. */
+OCELLI_API ocelli_value ocelli_pool_index(struct ocelli_graph *g, ocelli_value x,
+                                          const struct ocelli_pool_params *p);
+/* The way back: a y of that shape, 0 except y[index[i]] = x[i], in each channel by itself: an index
+ * that lies outside of the element's own channel has no effect, of equal ones the last counts. x,
+ * index (I64) N x C x .., y N x C x ... */
+OCELLI_API ocelli_value ocelli_unpool(struct ocelli_graph *g, ocelli_value x, ocelli_value index,
+                                      const struct ocelli_shape *shape);
 
 /* ---- Layers: operations together with their weights, named "<name>.weight", "<name>.bias" ---- */
 

@@ -20,6 +20,8 @@
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)
+ *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
+ *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -44,6 +46,12 @@ struct sgd_attr {
 struct conv2d_bwd_data_attr {
     struct ocelli_conv2d_params conv;
     int size[2];
+};
+
+/* The same of volumes: depth, height and width. */
+struct conv3d_bwd_data_attr {
+    struct ocelli_conv_params conv;
+    int size[3];
 };
 
 /* Height and width of the x that gap was given. */
@@ -88,6 +96,10 @@ struct gather_attr {
     int axis;
 };
 
+struct unpool_attr {
+    struct ocelli_shape shape; /* of y */
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
@@ -99,5 +111,6 @@ extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
+extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 
 #endif
