@@ -1,5 +1,5 @@
-/* The public builder: convolution and pooling over one to three spatial dimensions. One becomes two (or,
- * where only the operations on volumes will do, three), those in front being of extent 1. */
+/* The public builder: convolution and pooling over one to three spatial dimensions. One becomes two
+ * (or, where only the operations on volumes will do, three), those in front being of extent 1. */
 #include "ops/attrs.h"
 #include "ops/graph.h"
 
@@ -35,7 +35,8 @@ static int spatial_of_both(struct graph *g, const char *what, ocelli_value x, co
     return g->status ? 0 : dims;
 }
 
-/* `full` entries: those of `dims` dimensions, of which 0 repeats the first, and 1 for each in front. */
+/* `full` entries: those of `dims` dimensions, of which 0 repeats the first, and 1 for each in
+ * front. */
 static void spread(int *out, const int *in, int dims, int full)
 {
     for (int i = 0; i < full; i++) {
@@ -125,8 +126,8 @@ static bool transposed_size(struct ocelli_graph *g, ocelli_value x, ocelli_value
     for (int d = 0; d < dims; d++) {
         int64_t stride = MAX(c.stride[d], 1), dilation = MAX(c.dilation[d], 1);
         int64_t in = MIN(sx.dim[2 + d], INT32_MAX), kernel = MIN(sw.dim[2 + d], INT32_MAX);
-        int64_t n = (in - 1) * stride + p->output_pad[d] + dilation * (kernel - 1) + 1 -
-                    c.pad[d] - c.pad[dims + d];
+        int64_t n = (in - 1) * stride + p->output_pad[d] + dilation * (kernel - 1) + 1 - c.pad[d] -
+                    c.pad[dims + d];
         if (n < 1 || n > INT32_MAX) {
             graph_fail(&g->g, fail(OCELLI_ERR_SHAPE, "transposed convolution: an extent of %lld",
                                    (long long)n));
@@ -159,8 +160,8 @@ ocelli_value ocelli_conv_transpose(struct ocelli_graph *g, ocelli_value x, ocell
 /* ---- Pooling ---- */
 
 /* As an operation on volumes. */
-static ocelli_value pool_volume(struct ocelli_graph *g, const struct op *op, ocelli_value x, int dims,
-                                const struct ocelli_pool_params *p)
+static ocelli_value pool_volume(struct ocelli_graph *g, const struct op *op, ocelli_value x,
+                                int dims, const struct ocelli_pool_params *p)
 {
     struct ocelli_pool_params q = *p;
 
@@ -179,9 +180,8 @@ ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x, const struct oc
         return OCELLI_NONE;
     if (dims == 3 || g->g.value[x].desc.dtype != OCELLI_F32)
         return pool_volume(g, &op_pool3d, x, dims, p);
-    struct ocelli_pool2d_params q = {.kind = p->kind,
-                                     .ceil_mode = p->ceil_mode,
-                                     .count_include_pad = p->count_include_pad};
+    struct ocelli_pool2d_params q = {
+        .kind = p->kind, .ceil_mode = p->ceil_mode, .count_include_pad = p->count_include_pad};
     spread(q.kernel, p->kernel, dims, 2);
     spread(q.stride, p->stride, dims, 2);
     spread(q.dilation, p->dilation, dims, 2);

@@ -176,8 +176,8 @@ static void build_max_pool(struct onnx_node *n)
     pool(n, &p);
 }
 
-/* The shape that the pooled one had, where it was not rounded; an output_shape that is given holds it in
- * its first corner. */
+/* The shape that the pooled one had, where it was not rounded; an output_shape that is given holds
+ * it in its first corner. */
 static void build_max_unpool(struct onnx_node *n)
 {
     struct ocelli_shape x = in_shape(n, 0);
@@ -189,7 +189,8 @@ static void build_max_unpool(struct onnx_node *n)
         return;
     struct ocelli_shape y = x;
     for (int i = 0; i < w.dims; i++) {
-        int64_t extent = (x.dim[2 + i] - 1) * w.stride[i] + covered(&w, i) - w.pad[i] - w.pad[w.dims + i];
+        int64_t extent =
+            (x.dim[2 + i] - 1) * w.stride[i] + covered(&w, i) - w.pad[i] - w.pad[w.dims + i];
         if (extent < 1 || extent > 1 << 30) {
             stop(n, fail(OCELLI_ERR_SHAPE, "an extent of %lld", (long long)extent));
             return;
@@ -200,7 +201,8 @@ static void build_max_unpool(struct onnx_node *n)
     if (has_in(n, 2)) {
         int given = ints(n, 2, NULL, 0, want, OCELLI_MAX_RANK);
         for (int i = 0; i < x.rank && !stopped(n); i++) {
-            if (given != x.rank || want[i] < y.dim[i] || want[i] > 1 << 30 || (i < 2 && want[i] != y.dim[i]))
+            if (given != x.rank || want[i] < y.dim[i] || want[i] > 1 << 30 ||
+                (i < 2 && want[i] != y.dim[i]))
                 stop(n, fail(OCELLI_ERR_SHAPE, "input output_shape: entry %d", i));
             else
                 more.end[i] = (int)(want[i] - y.dim[i]);

@@ -4,7 +4,8 @@
 
 #include "ops/attrs.h"
 
-/* A convolution on known shapes. Channels are those of one group; triples are depth, height, width. */
+/* A convolution on known shapes. Channels are those of one group; triples are depth, height, width.
+ */
 struct conv3d {
     int n, groups;
     int in_c, in[3];
@@ -24,13 +25,13 @@ void conv3d_launch(struct launch *k, const struct problem *p, const struct conv3
 
 /* Rows of an attribute table whose params struct is or begins with struct ocelli_conv_params. */
 #define CONV3D_MAX 1000000
-#define CONV3D_INTS(word, n, dflt, lowest)                                                         \
-    {                                                                                              \
-        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_conv_params, word),      \
-        .count = n, .def = dflt, .min = lowest, .max = CONV3D_MAX                                  \
+#define CONV3D_INTS(word, n, dflt, lowest)                                                    \
+    {                                                                                         \
+        .name = #word, .type = ATTR_INT, .offset = offsetof(struct ocelli_conv_params, word), \
+        .count = n, .def = dflt, .min = lowest, .max = CONV3D_MAX                             \
     }
-#define CONV3D_ATTRS                                                                               \
-    CONV3D_INTS(stride, 3, 1, 1), CONV3D_INTS(dilation, 3, 1, 1), CONV3D_INTS(pad, 6, 0, 0),       \
+#define CONV3D_ATTRS                                                                         \
+    CONV3D_INTS(stride, 3, 1, 1), CONV3D_INTS(dilation, 3, 1, 1), CONV3D_INTS(pad, 6, 0, 0), \
         CONV3D_INTS(groups, 1, 1, 1)
 
 #endif

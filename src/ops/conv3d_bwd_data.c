@@ -22,8 +22,8 @@ static int geometry(const struct problem *p, struct conv3d *c)
     const struct ocelli_shape *dy = &p->in[0].shape, *w = &p->in[1].shape;
     TRY(check_rank(p, 0, 5));
     TRY(check_rank(p, 1, 5));
-    const struct ocelli_shape x = OCELLI_SHAPE(dy->dim[0], w->dim[1] * a->conv.groups, a->size[0],
-                                               a->size[1], a->size[2]);
+    const struct ocelli_shape x =
+        OCELLI_SHAPE(dy->dim[0], w->dim[1] * a->conv.groups, a->size[0], a->size[1], a->size[2]);
     TRY(shape_check(&x));
     TRY(conv3d_geometry(c, p->op->name, &x, w, &a->conv));
     struct ocelli_shape y = conv3d_out_shape(c);
@@ -40,8 +40,8 @@ static int infer(struct problem *p)
     struct conv3d c;
     TRY(check_floats(p));
     TRY(geometry(p, &c));
-    p->out[0] = (struct desc){OCELLI_F32, OCELLI_SHAPE(c.n, (int64_t)c.groups * c.in_c, c.in[0],
-                                                       c.in[1], c.in[2])};
+    p->out[0] = (struct desc){
+        OCELLI_F32, OCELLI_SHAPE(c.n, (int64_t)c.groups * c.in_c, c.in[0], c.in[1], c.in[2])};
 out:
     return err;
 }

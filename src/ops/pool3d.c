@@ -10,14 +10,14 @@
 
 #define POOL_MAX 1000000
 #define FIELD(f) offsetof(struct ocelli_pool_params, f)
-#define POOL_INTS(word, n, dflt, low)                                                              \
-    {                                                                                              \
-        .name = #word, .type = ATTR_INT, .offset = FIELD(word), .count = n, .def = dflt,           \
-        .min = low, .max = POOL_MAX                                                                \
+#define POOL_INTS(word, n, dflt, low)                                                    \
+    {                                                                                    \
+        .name = #word, .type = ATTR_INT, .offset = FIELD(word), .count = n, .def = dflt, \
+        .min = low, .max = POOL_MAX                                                      \
     }
-#define POOL_BOOL(word)                                                                            \
-    {                                                                                              \
-        .name = #word, .type = ATTR_BOOL, .offset = FIELD(word)                                    \
+#define POOL_BOOL(word)                                         \
+    {                                                           \
+        .name = #word, .type = ATTR_BOOL, .offset = FIELD(word) \
     }
 
 const struct attr pool3d_attrs[] = {
@@ -175,7 +175,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = element_tunables, .applicable = types_fit, .valid = element_valid,
+    {.name = "ref",
+     .tunables = element_tunables,
+     .applicable = types_fit,
+     .valid = element_valid,
      .plan = ref_plan},
     {0},
 };

@@ -9,7 +9,7 @@ struct pool3d {
     bool average;
     int planes; /* images times channels */
     int in[3], out[3], kernel[3], stride[3], dilation[3];
-    int pad[3];                 /* in front */
+    int pad[3];                   /* in front */
     int count_lo[3], count_hi[3]; /* an average divides by the taps from lo to below hi */
 };
 

@@ -45,7 +45,10 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = element_tunables, .applicable = types_fit, .valid = element_valid,
+    {.name = "ref",
+     .tunables = element_tunables,
+     .applicable = types_fit,
+     .valid = element_valid,
      .plan = ref_plan},
     {0},
 };

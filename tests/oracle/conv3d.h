@@ -1,5 +1,5 @@
-/* The convolution of volumes from its definition, for both oracles: every product of an element of x
- * and one of w belongs to one element of y. */
+/* The convolution of volumes from its definition, for both oracles: every product of an element of
+ * x and one of w belongs to one element of y. */
 #ifndef TESTS_ORACLE_CONV3D_H
 #define TESTS_ORACLE_CONV3D_H
 

@@ -8,8 +8,9 @@
 static double lowest(enum ocelli_dtype type)
 {
     static const double low[] = {
-        [OCELLI_I32] = INT32_MIN, [OCELLI_I64] = (double)INT64_MIN, [OCELLI_I16] = INT16_MIN,
-        [OCELLI_I8] = INT8_MIN,   [OCELLI_BOOL] = 0,
+        [OCELLI_I32] = INT32_MIN, [OCELLI_I64] = (double)INT64_MIN,
+        [OCELLI_I16] = INT16_MIN, [OCELLI_I8] = INT8_MIN,
+        [OCELLI_BOOL] = 0,
     };
     return dtype_is_float(type) ? -INFINITY : low[type];
 }
@@ -41,7 +42,9 @@ static void run(const struct problem *p, const double *const *in, double *const 
         double count = fmax((double)window_count(&v, i % n), 1);
         each_tap(&v, i % n, visit, &w);
         out[0][i] = a->kind == OCELLI_POOL_AVERAGE ? w.sum / count : w.most;
-        mag[0][i] = a->kind == OCELLI_POOL_AVERAGE ? w.mag / count : isfinite(w.most) ? fabs(w.most) : 0;
+        mag[0][i] = a->kind == OCELLI_POOL_AVERAGE ? w.mag / count
+                    : isfinite(w.most)             ? fabs(w.most)
+                                                   : 0;
         if (!v.fits) /* the shape is wrong: nothing that comes out of it is right */
             out[0][i] = 123;
     }
@@ -85,8 +88,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     struct text words = {0};
     int in[3], type = pick(seed, 310, 0, 6), average = type < 4 && pick(seed, 311, 0, 1);
     random_volume(seed, budget, in, &words);
-    text_add(out, "pool3d x=%dx%dx%dx%dx%d%s%s", pick(seed, 312, 1, 2), pick(seed, 313, 1, 4), in[0],
-             in[1], in[2], types[type], words.s ? words.s : "");
+    text_add(out, "pool3d x=%dx%dx%dx%dx%d%s%s", pick(seed, 312, 1, 2), pick(seed, 313, 1, 4),
+             in[0], in[1], in[2], types[type], words.s ? words.s : "");
     if (average)
         text_add(out, " kind=average count_include_pad=%d", pick(seed, 314, 0, 1));
     text_free(&words);

@@ -72,9 +72,11 @@ static inline void random_volume(uint64_t seed, double budget, int in[3], struct
         pad[3 + i] = pick(seed, at + 7, 0, window - 1);
         in[i] = MAX(window, pick(seed, at + 8, 2, budget > 30000 ? 11 : 4));
     }
-    text_add(out, " kernel=%d,%d,%d stride=%d,%d,%d dilation=%d,%d,%d pad=%d,%d,%d,%d,%d,%d ceil_mode=%d",
-             k[0], k[1], k[2], s[0], s[1], s[2], d[0], d[1], d[2], pad[0], pad[1], pad[2], pad[3],
-             pad[4], pad[5], pick(seed, 300, 0, 1));
+    text_add(
+        out,
+        " kernel=%d,%d,%d stride=%d,%d,%d dilation=%d,%d,%d pad=%d,%d,%d,%d,%d,%d ceil_mode=%d",
+        k[0], k[1], k[2], s[0], s[1], s[2], d[0], d[1], d[2], pad[0], pad[1], pad[2], pad[3],
+        pad[4], pad[5], pick(seed, 300, 0, 1));
 }
 
 #endif

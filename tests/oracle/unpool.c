@@ -35,7 +35,8 @@ static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t s
 static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     static const char *const types[] = {"", ":f16", ":f64", ":u8", ":i8", ":i32"};
-    int n = pick(seed, 1, 1, 3), c = pick(seed, 2, 1, 5), h = pick(seed, 3, 1, 7), w = pick(seed, 4, 2, 9);
+    int n = pick(seed, 1, 1, 3), c = pick(seed, 2, 1, 5), h = pick(seed, 3, 1, 7),
+        w = pick(seed, 4, 2, 9);
     int more = budget > 10000 ? 3 : 1;
     text_add(out, "unpool x=%dx%dx%dx%d%s index=%dx%dx%dx%d:i64 shape=%dx%dx%dx%d", n, c, h, w,
              types[pick(seed, 5, 0, 5)], n, c, h, w, n, c, h + pick(seed, 6, 0, more),
