@@ -2,8 +2,13 @@
  *
  * AVERAGE  the mean; a window counts its taps in [from, to) of each direction, those outside the
  *          volume being 0
- * INDEX    the place of the maximum in place of the maximum; LOWEST is below everything in T
+ * INDEX    the place of the maximum in place of the maximum
+ * LOWEST   below everything in T
+ * MORE     whether one is more than the other: NaN is more than any number
  */
+#define more_real(t, v) ((t) > (v) || (isnan(t) && !isnan(v)))
+#define more_whole(t, v) ((t) > (v))
+
 #ifdef INDEX
 #define OUT long
 #define MORE_PARAMS , int step_d, int step_h, int step_w
@@ -57,8 +62,7 @@ __kernel void pool3d_ref(__global OUT *restrict y, __global const T *restrict x,
 #ifdef AVERAGE
                 v += t;
 #else
-                /* NaN is more than any number, and the first of them stays. */
-                if (place < 0 || t > v || (t != t && v == v)) {
+                if (place < 0 || MORE(t, v)) { /* of equal ones the first stays */
                     v = t;
 #ifdef INDEX
                     place = first + d * step_d + h * step_h + w * step_w;

@@ -132,6 +132,7 @@ struct launch *pool3d_launch(struct launches *l, const struct problem *p, const 
         launch_define(k, "LOWEST=-INFINITY");
     else
         launch_whole(k, "LOWEST", type, -DBL_MAX);
+    launch_define(k, "MORE=more_%s", dtype_is_float(type) ? "real" : "whole");
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_int(k, "n", (int)shape_count(&p->out[0].shape));
@@ -185,7 +186,7 @@ static const struct variant variants[] = {
 
 const struct op op_pool3d = {
     .name = "pool3d",
-    .onnx = "MaxPool",
+    .onnx = "MaxPool, AveragePool",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_pool_params),
