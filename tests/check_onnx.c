@@ -320,6 +320,54 @@ START_TEST(values_of_inputs)
 }
 END_TEST
 
+/* ---- Training ---- */
+
+/* A step of Adam; the numbers are those of the ONNX project's test_adam_multiple, whose stored result takes the
+ * epsilon that its model leaves out. */
+static float adam_step(float epsilon)
+{
+    static const char *const names[] = {"R", "T", "X", "G", "V", "H"};
+    static const float values[] = {0.1f, 0, 1, -1, 2, 0.5f};
+    struct ocelli_device *dev = NULL;
+    struct ocelli_plan *plan = NULL;
+    float y;
+    model_begin(&m, 13);
+    model_opset(&m, "ai.onnx.preview.training", 1);
+    for (int i = 0; i < 6; i++)
+        model_input(&m, names[i], i == 1 ? INT64 : FLOAT, i > 1, (int64_t[]){1});
+    Onnx__Node *n = model_node(&m, "Adam", "R,T,X,G,V,H", "x,v,h");
+    n->domain = "ai.onnx.preview.training";
+    model_float(&m, n, "alpha", 0.95f);
+    model_float(&m, n, "beta", 0.85f);
+    model_float(&m, n, "norm_coefficient", 0.001f);
+    if (epsilon != 0)
+        model_float(&m, n, "epsilon", epsilon);
+    model_output(&m, "x");
+    assert_ok(load(NULL));
+    assert_ok(ocelli_device_open(&dev, NULL));
+    assert_ok(ocelli_plan_create(&plan, dev, g, NULL));
+    for (int i = 0; i < 6; i++) {
+        int64_t zero = 0;
+        struct ocelli_tensor *t = ocelli_plan_tensor(plan, names[i]);
+        assert_ok(i == 1 ? ocelli_tensor_write(t, &zero, sizeof(zero))
+                         : ocelli_tensor_write(t, &values[i], sizeof(float)));
+    }
+    assert_ok(ocelli_plan_run(plan));
+    assert_ok(ocelli_tensor_read(ocelli_plan_tensor(plan, "x"), &y, sizeof(y)));
+    ocelli_plan_destroy(&plan);
+    ocelli_device_close(&dev);
+    end();
+    return y;
+}
+
+START_TEST(adam)
+{
+    ck_assert_float_eq_tol(adam_step(1e-2f), 0.75913626f, 2e-7f);
+    ck_assert_float_eq(adam_step(0), adam_step(1e-6f));
+    ck_assert_float_eq_tol(adam_step(0), 0.7559593f, 2e-6f); /* by hand */
+}
+END_TEST
+
 /* ---- Opsets ---- */
 
 /* One node on x 2x3x4, in several opsets. */
@@ -479,6 +527,7 @@ int main(void)
     tcase_add_test(t, weights_are_not_folded);
     tcase_add_test(t, values_of_inputs);
     tcase_add_test(t, axes_moved_to_an_input);
+    tcase_add_test(t, adam);
     tcase_add_test(t, opsets);
     tcase_add_test(t, refusals);
     tcase_add_test(t, cycles_and_doubles);
