@@ -217,16 +217,17 @@ static void run_set(struct ocelli_device *dev, const char *dir, int set, const s
     struct ocelli_graph *g = NULL;
     struct ocelli_plan *plan = NULL;
     struct arrays in = {.n = 0}, want = {.n = 0};
-    int err = arrays_read(&in, dir, set, "input");
+    const char *what = "input";
+    int err = arrays_read(&in, dir, set, what);
 
     if (!err)
-        err = arrays_read(&want, dir, set, "output");
+        err = arrays_read(&want, dir, set, what = "output");
     if (!err) {
         err = load(&g, dir, &in);
     } else { /* no tensors? Then the model's own words say more */
         arrays_free(&in);
         int without = load(&g, dir, &in);
-        err = without ? without : arrays_read(&in, dir, set, "input");
+        err = without ? without : arrays_read(&want, dir, set, what);
     }
     if (!err)
         err = ocelli_plan_create(&plan, dev, g,
