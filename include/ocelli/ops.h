@@ -57,8 +57,8 @@ OCELLI_API ocelli_value ocelli_gemm(struct ocelli_graph *g, ocelli_value a, ocel
 OCELLI_API ocelli_value ocelli_bias(struct ocelli_graph *g, ocelli_value x, ocelli_value b);
 OCELLI_API ocelli_value ocelli_scale(struct ocelli_graph *g, ocelli_value x, ocelli_value s);
 
-/* Functions of each element by itself. RELU, CLIP, NEG, ABS and SIGN take every type, the others floating
- * point ones. */
+/* Functions of each element by itself. RELU, CLIP, NEG, ABS and SIGN take every type, the others
+ * floating point ones. */
 enum ocelli_unary_kind {
     OCELLI_RELU = 1,     /* max(x, 0) */
     OCELLI_SIGMOID,      /* 1 / (1 + exp(-x)) */
@@ -262,8 +262,8 @@ OCELLI_API ocelli_value ocelli_batchnorm(struct ocelli_graph *g, ocelli_value x,
                                          ocelli_value variance,
                                          const struct ocelli_batchnorm_params *p);
 
-/* The same with mean and variance (divided by the count) of the batch itself. *mean and *variance are the
- * running averages and become the updated ones. */
+/* The same with mean and variance (divided by the count) of the batch itself. *mean and *variance
+ * are the running averages and become the updated ones. */
 OCELLI_API ocelli_value ocelli_batchnorm_train(struct ocelli_graph *g, ocelli_value x,
                                                ocelli_value scale, ocelli_value shift,
                                                ocelli_value *mean, ocelli_value *variance,

@@ -14,7 +14,8 @@
  *   binary(a, b)                                cast(x)
  *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
  *   batchnorm(x, scale?, shift?, mean?, variance)
- *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_stats(x) -> mean, variance
+ *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
