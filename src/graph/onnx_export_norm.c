@@ -92,22 +92,18 @@ static void write_lrn(struct writer *w)
     export_f(w->e, n, "bias", p->bias);
 }
 
+/* The weights alone are the loss of -1 everywhere. */
 static void write_nll(struct writer *w)
 {
     const struct ocelli_nll_params *p = w->n->attr;
     const char *x[3] = {in(w, 0), in(w, 1), has_in(w, 2) ? in(w, 2) : ""};
 
-    if (p->weights_only && (p->has_ignore || !has_in(w, 2))) {
-        refuse(w, "the weights alone");
-    } else if (p->weights_only) {
-        last(w, "Gather", x[2], x[1]);
-    } else {
-        Onnx__Node *n =
-            export_node(w->e, w->n, "NegativeLogLikelihoodLoss", w->out, *x[2] ? 3 : 2, x);
-        export_s(w->e, n, "reduction", "none");
-        if (p->has_ignore)
-            export_i(w->e, n, "ignore_index", p->ignore);
-    }
+    if (p->weights_only)
+        x[0] = step(w, "Expand", scalar(w, -1), step(w, "Shape", x[0], NULL));
+    Onnx__Node *n = export_node(w->e, w->n, "NegativeLogLikelihoodLoss", w->out, *x[2] ? 3 : 2, x);
+    export_s(w->e, n, "reduction", "none");
+    if (p->has_ignore)
+        export_i(w->e, n, "ignore_index", p->ignore);
 }
 
 static void write_softmax_xent(struct writer *w)

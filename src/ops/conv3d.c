@@ -67,7 +67,8 @@ struct cost conv3d_cost(const struct conv3d *c)
     return (struct cost){.flops = 2 * macs, .macs = macs};
 }
 
-void conv3d_launch(struct launch *k, const struct problem *p, const struct conv3d *c, int group)
+int conv3d_plan(struct launches *l, const struct problem *p, const struct conv3d *c,
+                const char *program, int group)
 {
     static const char *const names[][3] = {
         {"in_d", "in_h", "in_w"}, {"out_d", "out_h", "out_w"}, {"kd", "kh", "kw"},
@@ -75,6 +76,10 @@ void conv3d_launch(struct launch *k, const struct problem *p, const struct conv3
     };
     const int *const values[] = {c->in, c->out, c->kernel, c->stride, c->dilation, c->pad};
     int64_t n = shape_count(&p->out[0].shape);
+    struct launch *k = launch_add(l, program, program);
+    launch_out(k, p->op->out[0], 0);
+    launch_in(k, p->op->in[0], 0);
+    launch_in(k, p->op->in[1], 1);
     launch_int(k, "n", (int)n);
     launch_int(k, "groups", c->groups);
     launch_int(k, "in_c", c->in_c);
@@ -84,6 +89,7 @@ void conv3d_launch(struct launch *k, const struct problem *p, const struct conv3
             launch_int(k, names[j][i], values[j][i]);
     launch_epilogue(k, p);
     launch_grid1(k, (size_t)n, (size_t)group);
+    return l->err;
 }
 
 /* ---- The operation ---- */
@@ -120,14 +126,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     struct conv3d c;
     int err = geometry(p, &c);
     (void)caps;
-    if (err)
-        return err;
-    struct launch *k = launch_add(l, "conv3d_ref", "conv3d_ref");
-    launch_out(k, "y", 0);
-    launch_in(k, "x", 0);
-    launch_in(k, "w", 1);
-    conv3d_launch(k, p, &c, tv[0]);
-    return l->err;
+    return err ? err : conv3d_plan(l, p, &c, "conv3d_ref", tv[0]);
 }
 
 static const struct variant variants[] = {

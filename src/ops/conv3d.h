@@ -20,8 +20,9 @@ int conv3d_geometry(struct conv3d *out, const char *op, const struct ocelli_shap
 /* Its y. */
 struct ocelli_shape conv3d_out_shape(const struct conv3d *c);
 struct cost conv3d_cost(const struct conv3d *c);
-/* The arguments of both kernels behind their buffers, and a grid of one work-item an element. */
-void conv3d_launch(struct launch *k, const struct problem *p, const struct conv3d *c, int group);
+/* The launch of either kernel, one work-item an element. */
+int conv3d_plan(struct launches *l, const struct problem *p, const struct conv3d *c,
+                const char *program, int group);
 
 /* Rows of an attribute table whose params struct is or begins with struct ocelli_conv_params. */
 #define CONV3D_MAX 1000000

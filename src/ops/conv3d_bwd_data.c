@@ -60,14 +60,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     struct conv3d c;
     int err = geometry(p, &c);
     (void)caps;
-    if (err)
-        return err;
-    struct launch *k = launch_add(l, "conv3d_bwd_data_ref", "conv3d_bwd_data_ref");
-    launch_out(k, "dx", 0);
-    launch_in(k, "dy", 0);
-    launch_in(k, "w", 1);
-    conv3d_launch(k, p, &c, tv[0]);
-    return l->err;
+    return err ? err : conv3d_plan(l, p, &c, "conv3d_bwd_data_ref", tv[0]);
 }
 
 static const struct variant variants[] = {
