@@ -159,6 +159,12 @@ ocelli_value ocelli_conv_transpose(struct ocelli_graph *g, ocelli_value x, ocell
 
 /* ---- Pooling ---- */
 
+/* The default is windows side by side. */
+static const int *stride_of(const struct ocelli_pool_params *p)
+{
+    return p->stride[0] ? p->stride : p->kernel;
+}
+
 /* As an operation on volumes. */
 static ocelli_value pool_volume(struct ocelli_graph *g, const struct op *op, ocelli_value x,
                                 int dims, const struct ocelli_pool_params *p)
@@ -166,7 +172,7 @@ static ocelli_value pool_volume(struct ocelli_graph *g, const struct op *op, oce
     struct ocelli_pool_params q = *p;
 
     spread(q.kernel, p->kernel, dims, 3);
-    spread(q.stride, p->stride, dims, 3);
+    spread(q.stride, stride_of(p), dims, 3);
     spread(q.dilation, p->dilation, dims, 3);
     spread_pads(q.pad, p->pad, dims, 3);
     return as_dims(g, graph_add(&g->g, op, &q, (const int[]){as_dims(g, x, 3)}), dims);
@@ -183,7 +189,7 @@ ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x, const struct oc
     struct ocelli_pool2d_params q = {
         .kind = p->kind, .ceil_mode = p->ceil_mode, .count_include_pad = p->count_include_pad};
     spread(q.kernel, p->kernel, dims, 2);
-    spread(q.stride, p->stride, dims, 2);
+    spread(q.stride, stride_of(p), dims, 2);
     spread(q.dilation, p->dilation, dims, 2);
     spread_pads(q.pad, p->pad, dims, 2);
     return as_dims(g, ocelli_pool2d(g, as_dims(g, x, 2), &q), dims);
