@@ -72,7 +72,7 @@ static void check_value_info(const Onnx__ValueInfo *v)
     ck_assert_int_ge(onnx_dtype(v->type->tensor_type->elem_type), 0);
     for (size_t i = 0; i < v->type->tensor_type->shape->n_dim; i++) {
         const Onnx__Dim *d = v->type->tensor_type->shape->dim[i];
-        ck_assert_msg(d->has_dim_value ? d->dim_value > 0 : d->dim_param && *d->dim_param,
+        ck_assert_msg(d->has_dim_value ? d->dim_value >= 0 : d->dim_param && *d->dim_param,
                       "%s: dimension %zu", v->name, i);
     }
 }
@@ -362,6 +362,23 @@ START_TEST(refused)
 }
 END_TEST
 
+/* An output without elements, alone and beside one that has some. */
+START_TEST(no_elements)
+{
+    const struct desc none = {OCELLI_I64, OCELLI_SHAPE(3, 0, 2)};
+    for (int beside = 0; beside < 2; beside++) {
+        struct ocelli_graph *g = NULL;
+        assert_ok(ocelli_graph_create(&g));
+        if (beside)
+            ocelli_output(g, "y", ocelli_relu(g, ocelli_input(g, "x", OCELLI_F32, &OCELLI_SHAPE(3))));
+        ocelli_output(g, "z", graph_const(&g->g, NULL, &none, ""));
+        assert_ok(ocelli_graph_status(g));
+        there_and_back("no elements", g, 0);
+        ocelli_graph_destroy(&g);
+    }
+}
+END_TEST
+
 /* ---- A whole network ---- */
 
 /* Names, weights, an open batch; the training part stays away. */
@@ -428,6 +445,7 @@ int main(void)
     tcase_add_test(t, refused);
     tcase_add_loop_test(t, operation, 0, (int)COUNT(trips));
     tcase_add_test(t, every_operation);
+    tcase_add_test(t, no_elements);
     tcase_add_test(t, lenet);
     suite_add_tcase(s, t);
     return run_suite(s);

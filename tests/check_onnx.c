@@ -320,6 +320,40 @@ START_TEST(values_of_inputs)
 }
 END_TEST
 
+/* ---- Tensors without elements ---- */
+
+/* They come out, in their shape; nobody computes with them. */
+START_TEST(no_elements)
+{
+    model_begin(&m, 14);
+    model_input(&m, "x", FLOAT, DIMS(4, 3));
+    model_input(&m, "none", INT64, DIMS(0, 5));
+    model_list(&m, "three", 3);
+    model_list(&m, "parts", 0, 4);
+    model_list(&m, "shape", 5, 2, 0);
+    model_node(&m, "Slice", "x,three,three", "a");
+    model_node(&m, "Split", "x,parts", "b,rest");
+    model_int(&m, model_node(&m, "Reshape", "none,shape", "c"), "allowzero", 1);
+    model_node(&m, "Relu", "rest", "y");
+    model_output(&m, "a");
+    model_output(&m, "b");
+    model_output(&m, "c");
+    model_output(&m, "y");
+    assert_ok(load(NULL));
+    assert_shape("a", "0x3");
+    assert_shape("b", "0x3");
+    assert_shape("c", "5x2x0");
+    assert_shape("y", "4x3");
+    ck_assert_int_eq(g->g.value[ocelli_find(g, "c")].desc.dtype, OCELLI_I64);
+    model_node(&m, "Relu", "a", "z");
+    assert_fails(load(NULL), OCELLI_ERR_UNSUPPORTED, "without elements (0x3)");
+    m.g.n_node--;
+    model_int(&m, model_node(&m, "Reshape", "x,shape", "z"), "allowzero", 1);
+    assert_fails(load(NULL), OCELLI_ERR_SHAPE, "5x2x0");
+    end();
+}
+END_TEST
+
 /* ---- Training ---- */
 
 /* A step of Adam; the numbers are those of the ONNX project's test_adam_multiple, whose stored result takes the
@@ -527,6 +561,7 @@ int main(void)
     tcase_add_test(t, weights_are_not_folded);
     tcase_add_test(t, values_of_inputs);
     tcase_add_test(t, axes_moved_to_an_input);
+    tcase_add_test(t, no_elements);
     tcase_add_test(t, adam);
     tcase_add_test(t, opsets);
     tcase_add_test(t, refusals);

@@ -84,6 +84,14 @@ static int find_io(struct ocelli_plan *p)
     return 0;
 }
 
+static bool any_empty_output(const struct graph *g)
+{
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].output && shape_is_empty(&g->value[v].desc.shape))
+            return true;
+    return false;
+}
+
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
@@ -97,7 +105,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     TRY(graph_select(p->g, caps, q->variant, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
-    if (p->steps.n == 0)
+    if (p->steps.n == 0 && !any_empty_output(p->g))
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));
     TRY(find_io(p));
     count_memory(p);
@@ -148,6 +156,10 @@ static int allocate(struct ocelli_plan *p)
         const struct place *at = &p->mem->value[v];
         if (at->kind != PLACE_OWN || at->root != v || persists(x))
             continue;
+        if (shape_is_empty(&x->desc.shape)) {
+            TRY(tensor_empty(&p->memory[v], p->dev, &x->desc));
+            continue;
+        }
         TRY(ocelli_tensor_create(&p->memory[v], p->dev, x->desc.dtype, &x->desc.shape));
         if (x->kind == VALUE_CONST)
             TRY(ocelli_tensor_write(p->memory[v], x->data, desc_bytes(&x->desc)));
