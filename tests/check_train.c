@@ -186,7 +186,7 @@ START_TEST(test_learns_and_repeats)
     ck_assert(again.test_accuracy == r.test_accuracy);
     assert_same_file(in_dir("a/checkpoint"), in_dir("b/checkpoint"));
     assert_same_file(in_dir("a/curves.svg"), in_dir("b/curves.svg"));
-    ck_assert_int_eq(tempdir_entries(in_dir("a")), 4);
+    ck_assert_int_eq(tempdir_entries(in_dir("a")), 5);
     p = base_params(in_dir("c"));
     p.seed++;
     p.epochs = 1;
@@ -374,7 +374,7 @@ START_TEST(test_disk_full)
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
     ck_assert_int_eq(err, OCELLI_ERR_IO);
     ck_assert_ptr_nonnull(strstr(ocelli_error(), "/b/checkpoint: cannot write: "));
-    ck_assert_int_eq(tempdir_entries(in_dir("b")), 4);
+    ck_assert_int_eq(tempdir_entries(in_dir("b")), 5);
     p = base_params(in_dir("b"));
     p.resume = true;
     assert_ok(ocelli_train(dev, train, test, &p, &r));
@@ -479,10 +479,6 @@ START_TEST(test_lenet5_1998)
     ck_assert_msg(s.last < s.first / 2, "loss %g, then %g", s.first, s.last);
     assert_fails(ocelli_net(&g, "lenet5-1998", &(struct ocelli_net_params){.height = 20}),
                  OCELLI_ERR_INVALID, "too small");
-    ck_assert_str_eq(ocelli_net_name(0), "lenet5");
-    ck_assert_str_eq(ocelli_net_name(1), "lenet5-1998");
-    ck_assert_ptr_null(ocelli_net_name(2));
-    ck_assert_ptr_null(ocelli_net_name(-1));
 }
 END_TEST
 

@@ -82,6 +82,7 @@ struct ocelli_train_result {
  *   model.onnx   the network with its weights, replaced with each checkpoint
  *   metrics.csv  a row an epoch
  *   curves.svg   loss and accuracy over epochs
+ *   labels.txt   the names of the classes, one a line
  * The same seed, data, device and driver give the same bits, interrupted and resumed or not.
  * Fails: CANCELLED, IO, FORMAT (a checkpoint that is damaged or of another run; it is left as it is),
  * and all that planning and running can. */

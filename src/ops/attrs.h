@@ -16,13 +16,16 @@
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance
  *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
- *   pad(x)         gather(x, index)             resize(x)
+ *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
+ *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
+ *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -101,17 +104,62 @@ struct unpool_attr {
     struct ocelli_shape shape; /* of y */
 };
 
+/* x height x width x 1 or 3 bytes -> 1 x channels x height x width. Pairs are {height, width}, fours
+ * {top, left, height, width}; an extent of 0 is what there is. */
+struct image_attr {
+    int channels; /* 1: luma; 3, of a grey picture: thrice the same; default 3 */
+    int box[4];   /* the part of x that is used.. */
+    int size[2];  /* ..becomes that large.. */
+    int crop[4];  /* ..and of this a part is kept */
+    bool antialias;
+    bool bgr; /* the channels in reverse order */
+    float mul[3], add[3]; /* y[c] = v mul[c] + add[c]; mul default 1 */
+};
+
+/* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
+ *   adagrad   s = s + d^2                        w -= lr d / (sqrt(s) + epsilon)
+ *   rmsprop   s = decay s + (1 - decay) d^2      m = momentum m + d / (sqrt(s) + epsilon)   w -= lr m
+ *   adam      the same s, m = momentum m + (1 - momentum) d, both divided by 1 - their factor^(runs + 1):
+ *             w -= lr m / (sqrt(s) + epsilon)
+ * m is given for adam, and for rmsprop exactly when momentum is not 0; s and m start as zeros. runs counts
+ * the steps before. */
+enum adaptive_kind { ADAPTIVE_ADAGRAD = 1, ADAPTIVE_RMSPROP, ADAPTIVE_ADAM };
+struct adaptive_attr {
+    int kind;
+    float momentum, decay, epsilon, weight_decay;
+    bool decoupled;
+};
+
+struct dropout_attr {
+    float ratio;
+    int seed;
+};
+/* An element is dropped where that many random bits, as a whole number, are below the threshold. */
+#define DROPOUT_BITS 24
+uint32_t dropout_threshold(float ratio);
+
+/* s = keep s + take x + add */
+struct running_attr {
+    float keep, take, add;
+};
+
+/* The axis of w along which the channels are; the normalisation's epsilon. */
+struct fold_attr {
+    int axis;
+    float epsilon;
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_sgd;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
-extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
+extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
-extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
 extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
+extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
 #endif

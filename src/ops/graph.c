@@ -39,7 +39,7 @@ int graph_value(struct graph *g, enum value_kind kind, const char *name, const s
     if (grow(&g->value, &g->cap_values, g->n_values + 1, sizeof(*g->value)) != 0)
         return graph_fail(g, OCELLI_ERR_MEMORY);
     struct value *v = &g->value[g->n_values];
-    *v = (struct value){.kind = kind, .desc = *desc, .node = -1};
+    *v = (struct value){.kind = kind, .desc = *desc, .node = -1, .part_of = OCELLI_NONE};
     if (name && !(v->name = arena_str(&g->arena, name)))
         return graph_fail(g, OCELLI_ERR_MEMORY);
     return g->n_values++;
@@ -52,6 +52,17 @@ int graph_const(struct graph *g, const char *name, const struct desc *desc, cons
         return v;
     g->value[v].data = arena_copy(&g->arena, data, desc_bytes(desc));
     return g->value[v].data ? v : graph_fail(g, OCELLI_ERR_MEMORY);
+}
+
+int graph_runs(struct graph *g)
+{
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].kind == VALUE_STATE && strcmp(g->value[v].name, STATE_RUNS) == 0)
+            return v;
+    int v = graph_value(g, VALUE_STATE, STATE_RUNS, &(struct desc){OCELLI_F32, {0}});
+    if (v != OCELLI_NONE)
+        g->value[v].init.kind = OCELLI_INIT_CONSTANT;
+    return v;
 }
 
 void node_problem(const struct graph *g, const struct node *n, struct problem *p)

@@ -31,7 +31,7 @@
 
 enum { OUT_LOSS, OUT_CORRECT, OUTPUTS };
 
-static const char *const optimizers[] = {[OCELLI_SGD] = "sgd", [OCELLI_NESTEROV] = "nesterov"};
+static const char *const optimizers[] = {"sgd", "nesterov", "rmsprop", "adagrad", "adam"};
 
 struct run {
     struct ocelli_train_params p; /* defaults filled in */
@@ -46,7 +46,7 @@ struct run {
     struct evaluator eval;
     struct position at;
     int64_t epoch_steps, all_steps; /* in an epoch; in all epochs, by which the schedule counts */
-    char *checkpoint, *model, *metrics, *curves, *title;
+    char *checkpoint, *model, *metrics, *curves, *labels, *title;
     struct arena arena;
     double start, epoch_start;
     double step_seconds, test_seconds; /* spent on the steps timed; by the last test */
@@ -128,6 +128,9 @@ static int describe(struct run *r)
     pairs_add(w, "optimizer", "%s", optimizers[p->optimizer.kind]);
     pairs_add(w, "momentum", "%.9g", (double)p->optimizer.momentum);
     pairs_add(w, "weight_decay", "%.9g", (double)p->optimizer.weight_decay);
+    if (p->optimizer.kind >= OCELLI_RMSPROP)
+        pairs_add(w, "adaptive", "%.9g %.9g %d", (double)p->optimizer.decay,
+                  (double)p->optimizer.epsilon, p->optimizer.decoupled);
     pairs_add(w, "lr", "%.9g", (double)p->lr);
     pairs_add(w, "schedule", "%s", schedule_name(p->schedule));
     if (p->schedule == OCELLI_CONSTANT)
@@ -151,7 +154,7 @@ static int name_files(struct run *r)
         const char *file;
     } files[] = {
         {&r->checkpoint, "checkpoint"}, {&r->model, "model.onnx"},
-        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}};
+        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}, {&r->labels, "labels.txt"}};
     if (!r->p.out_dir)
         return 0;
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -192,9 +195,11 @@ static int build(struct run *r)
     int err = 0;
     struct safetensors *st = NULL;
     TRY(open_checkpoint(r, &st));
-    TRY(ocelli_net(&r->graph, r->p.net, &r->net));
-    ocelli_value loss = add_loss(r->graph, r->p.batch);
-    TRY(ocelli_optimize(r->graph, loss, &r->p.optimizer));
+    struct ocelli_net_params net = r->net;
+    net.training = true;
+    net.seed = (int)(r->p.seed & 0xffffff); /* room for the number of the layer */
+    TRY(ocelli_net(&r->graph, r->p.net, &net));
+    TRY(ocelli_optimize(r->graph, ocelli_net_loss(r->graph), &r->p.optimizer));
     TRY(ocelli_graph_status(r->graph));
     TRY(ocelli_weights_create(&r->weights, r->dev, r->graph, r->p.seed));
     if (st)
@@ -255,6 +260,19 @@ out:
     return err;
 }
 
+/* The names of the classes, one a line. */
+static int write_labels(const struct run *r)
+{
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(r->train);
+    struct text t = {0};
+    int err = 0;
+    for (int c = 0; c < info->classes; c++)
+        text_add(&t, "%s\n", info->class_names[c]);
+    err = t.failed ? fail_memory() : file_replace(r->labels, t.s, t.len, 0666);
+    text_free(&t);
+    return err;
+}
+
 /* Also at the very start, so that a directory that cannot be written is noticed before the work,
  * and an older run's checkpoint is not taken for this one's. */
 static int first_files(struct run *r)
@@ -262,6 +280,8 @@ static int first_files(struct run *r)
     int err = 0;
     if (r->p.out_dir && !r->resumed)
         TRY(save(r));
+    if (r->p.out_dir)
+        TRY(write_labels(r));
     TRY(write_curves(r));
 out:
     return err;
