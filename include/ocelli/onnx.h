@@ -26,11 +26,11 @@ struct ocelli_onnx_params {
     bool keep_all; /* every intermediate value that has a name becomes an output too */
 };
 
-/* Reads a model: its inputs and outputs keep their names, its initialisers become weights with
- * their content. Opsets 7 to 21 of ONNX's own domain, and 1 to 6 for operators that had their
- * present meaning or are simple to translate; version 1 of ai.onnx.preview.training. Fails: IO,
- * FORMAT (damaged; out of limits), UNSUPPORTED (the message names operator, node, attribute and
- * opset), SHAPE, MEMORY. */
+/* Reads a model: its inputs and outputs keep their names, its initialisers become weights with their
+ * content. Opsets 7 to 21 of ONNX's own domain, and 1 to 6 for operators that had their present
+ * meaning or are simple to translate; version 1 of ai.onnx.preview.training.
+ * Fails: IO, FORMAT (damaged; out of limits), UNSUPPORTED (the message names operator, node,
+ * attribute and opset), SHAPE, MEMORY. */
 OCELLI_API int ocelli_onnx_load(struct ocelli_graph **out, const char *path,
                                 const struct ocelli_onnx_params *p);
 /* The same from memory; external data are refused. `name` is for messages. */
@@ -41,8 +41,8 @@ OCELLI_API int ocelli_onnx_parse(struct ocelli_graph **out, const char *name, co
  * weights' content as ONNX, opset 17. The outputs that training adds (softmax_xent, in_top_k) are
  * written only when there are no others. w NULL: the graph's own content or seeded initial values
  * are not at hand and the call fails unless every weight has data. batch_name, if not NULL ("N"),
- * makes the first dimension of inputs and outputs symbolic. Written aside, synced, renamed. Fails:
- * UNSUPPORTED (an operation that ONNX lacks; named), IO, MEMORY, DEVICE. */
+ * makes the first dimension of inputs and outputs symbolic. Written aside, synced, renamed.
+ * Fails: UNSUPPORTED (an operation that ONNX lacks; named), IO, MEMORY, DEVICE. */
 OCELLI_API int ocelli_onnx_save(const struct ocelli_graph *g, const struct ocelli_weights *w,
                                 const char *path, const char *batch_name);
 
