@@ -122,6 +122,16 @@ def bad_values():
 
 
 @test
+def augmentation():
+    d = doc(*SHORT, "--augment", "flip,crop=2,color", "--out", TMP / "varied")
+    assert d["epochs"][-1]["train_loss"] < 2.3, d["epochs"]
+    for words, says in (("mirror", "mirror"), ("crop=x", "crop=x"), ("flip,,crop", '""'), ("crop=4x", "crop=4x")):
+        bad(2, *SHORT, "--augment", words, "--out", TMP / "never", says=says)
+    bad(1, *SHORT, "--augment", "crop=28", "--out", TMP / "never", says="crop by 28")
+    bad(1, *SHORT, "--augment", "color=2", "--out", TMP / "never", says="color 2")
+
+
+@test
 def optimizers():
     """Each one learns: the loss falls below that of guessing, ln 10."""
     for name in ("rmsprop", "adagrad", "adam"):
@@ -131,8 +141,7 @@ def optimizers():
 
 @test
 def not_in_this_version():
-    for words in (("--devices", 2), ("--augment", "flip")):
-        bad(1, *SHORT, *words, "--out", TMP / "never", says="this version")
+    bad(1, *SHORT, "--devices", 2, "--out", TMP / "never", says="this version")
     bad(1, "train", "resnet51", *SOURCE, says="lenet5")
     bad(1, "info", "resnet51", says="lenet5")
     bad(1, "info", "model.onnx", says="model.onnx")

@@ -49,6 +49,7 @@ struct ocelli_train_params {
     struct ocelli_optimizer_params optimizer;
     float lr;             /* default 0.05 */
     enum ocelli_schedule schedule;
+    struct ocelli_augment augment;
     uint64_t seed;        /* weights and order of the images */
     const char *out_dir;  /* NULL: nothing is written */
     bool resume;          /* go on from out_dir/checkpoint where there is one */

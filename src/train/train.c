@@ -131,6 +131,9 @@ static int describe(struct run *r)
     if (p->optimizer.kind >= OCELLI_RMSPROP)
         pairs_add(w, "adaptive", "%.9g %.9g %d", (double)p->optimizer.decay,
                   (double)p->optimizer.epsilon, p->optimizer.decoupled);
+    if (p->augment.flip || p->augment.crop || p->augment.color != 0)
+        pairs_add(w, "augment", "%d %d %.9g", p->augment.flip, p->augment.crop,
+                  (double)p->augment.color);
     pairs_add(w, "lr", "%.9g", (double)p->lr);
     pairs_add(w, "schedule", "%s", schedule_name(p->schedule));
     if (p->schedule == OCELLI_CONSTANT)
@@ -215,6 +218,7 @@ static int build(struct run *r)
                       &(struct loader_params){.batch = r->p.batch,
                                               .shuffle = true,
                                               .seed = r->p.seed,
+                                              .augment = r->p.augment,
                                               .epoch = r->at.history.n,
                                               .step = r->at.step}));
 out:

@@ -63,7 +63,7 @@ static const struct option_spec options[] = {
     {"log-steps", OPT_TEXT, ARG(log_steps), .arg = "FILE",
      .help = "write every step's loss there, as CSV"},
     {"augment", OPT_TEXT, ARG(augment), .arg = "LIST",
-     .help = "vary the images (not in this version)"},
+     .help = "vary the images: flip,crop[=PIXELS],color[=STRENGTH] (4 and 0.1)"},
     {"devices", OPT_INT, ARG(devices), 1, 1024, .arg = "N",
      .help = "train on N devices (1 in this version)"},
     {"variant", OPT_TEXT, ARG(variant), .arg = "LIST",
@@ -134,13 +134,36 @@ static void on_epoch(void *user, const struct ocelli_epoch *e)
     fflush(stdout);
 }
 
+/* "flip,crop=4,color=0.1", words left out, numbers too. */
+static int read_augment(const char *list, struct ocelli_augment *out)
+{
+    char word[32], extra;
+
+    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+        int n = snprintf(word, sizeof(word), "%.*s", (int)strcspn(p, ","), p);
+        bool right = n > 0 && n < (int)sizeof(word);
+
+        if (strcmp(word, "flip") == 0)
+            out->flip = true;
+        else if (strcmp(word, "crop") == 0)
+            out->crop = 4;
+        else if (strcmp(word, "color") == 0)
+            out->color = 0.1f;
+        else
+            right = right && (sscanf(word, "crop=%d%c", &out->crop, &extra) == 1 ||
+                              sscanf(word, "color=%f%c", &out->color, &extra) == 1);
+        if (!right)
+            return cli_usage("--augment %s: \"%s\" is none of flip, crop, crop=PIXELS, color, "
+                             "color=STRENGTH", list, word);
+    }
+    return EXIT_DONE;
+}
+
 /* What the contract has and this version of the library has not. */
 static int refuse(const struct train_args *a)
 {
     if (a->devices > 1)
         return cli_error("--devices %d: this version trains on one device", a->devices);
-    if (a->augment)
-        return cli_error("--augment %s: not in this version", a->augment);
     return EXIT_DONE;
 }
 
@@ -307,6 +330,9 @@ static int train(struct session *s)
         .epoch_done = on_epoch,
         .user = s,
     };
+    int wrong = read_augment(a->augment, &p.augment);
+    if (wrong != EXIT_DONE)
+        return wrong;
     struct ocelli_train_result r = {0};
     int err;
 
