@@ -63,8 +63,8 @@ START_TEST(test_select)
     ck_assert_str_eq(v->name, "direct");
     assert_fails(problem_select(&p, &cpu, "fast", &v, tv), OCELLI_ERR_INVALID,
                  "no operation has a \"fast\"");
-    assert_fails(problem_select(&p, &cpu, "conv3d/ref", &v, tv), OCELLI_ERR_INVALID,
-                 "\"conv3d\" is no operation");
+    assert_fails(problem_select(&p, &cpu, "conv9d/ref", &v, tv), OCELLI_ERR_INVALID,
+                 "\"conv9d\" is no operation");
     assert_fails(problem_select(&p, &cpu, "bias/direct", &v, tv), OCELLI_ERR_INVALID,
                  "bias has no \"direct\"");
     assert_fails(problem_select(&p, &cpu, "conv2d/", &v, tv), OCELLI_ERR_INVALID,

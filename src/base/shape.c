@@ -81,6 +81,13 @@ bool shape_elements(const struct ocelli_shape *s, size_t *count)
     return true;
 }
 
+bool shape_is_empty(const struct ocelli_shape *s)
+{
+    size_t count;
+
+    return shape_elements(s, &count) && count == 0;
+}
+
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b)
 {
     if (a->rank != b->rank)

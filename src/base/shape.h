@@ -19,6 +19,8 @@ int shape_check(const struct ocelli_shape *s);
 /* The same for shapes whose extents may be 0; false: none, or too large. An extent of 0 does not
  * excuse the others: products of some of them are taken by whoever slices. */
 bool shape_elements(const struct ocelli_shape *s, size_t *count);
+/* Rank and extents are right but for extents of 0: it has no elements. */
+bool shape_is_empty(const struct ocelli_shape *s);
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b);
 bool desc_equal(const struct desc *a, const struct desc *b);
 size_t desc_bytes(const struct desc *d);

@@ -38,6 +38,8 @@ struct span {
 /* A tensor over a span; retains the buffer. */
 int tensor_over(struct ocelli_tensor **out, struct ocelli_device *dev, const struct span *span,
                 const struct desc *desc);
+/* One without elements. */
+int tensor_empty(struct ocelli_tensor **out, struct ocelli_device *dev, const struct desc *desc);
 const struct span *tensor_span(const struct ocelli_tensor *t);
 const struct desc *tensor_desc(const struct ocelli_tensor *t);
 struct ocelli_device *tensor_device(const struct ocelli_tensor *t);

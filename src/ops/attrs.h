@@ -14,13 +14,16 @@
  *   binary(a, b)                                cast(x)
  *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
  *   batchnorm(x, scale?, shift?, mean?, variance)
- *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_stats(x) -> mean, variance
+ *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
  *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)      image(x)
+ *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
+ *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
@@ -47,6 +50,12 @@ struct sgd_attr {
 struct conv2d_bwd_data_attr {
     struct ocelli_conv2d_params conv;
     int size[2];
+};
+
+/* The same of volumes: depth, height and width. */
+struct conv3d_bwd_data_attr {
+    struct ocelli_conv_params conv;
+    int size[3];
 };
 
 /* Height and width of the x that gap was given. */
@@ -89,6 +98,10 @@ struct concat_attr {
 
 struct gather_attr {
     int axis;
+};
+
+struct unpool_attr {
+    struct ocelli_shape shape; /* of y */
 };
 
 /* x height x width x 1 or 3 bytes -> 1 x channels x height x width. Pairs are {height, width}, fours
@@ -146,6 +159,7 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
+extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
 #endif
