@@ -20,6 +20,7 @@
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)
+ *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)      (ops/conv2d_blocked.h)
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -84,6 +85,25 @@ struct concat_attr {
     int axis;
 };
 
+/* To blocks of `block` channels, or back to `channels` channels; one of them is 0. */
+struct reorder_attr {
+    int block, channels;
+};
+
+/* Weights for blocks of `block`, of an x in blocks of `x_block` (1: plain). */
+struct conv2d_pack_attr {
+    int form; /* enum conv2d_form */
+    int block, x_block;
+};
+
+/* The convolution; its kernel is not looked at. `channels` are those that there are, of x and y, for the
+ * cost; 0: all. */
+struct conv2d_blocked_attr {
+    struct ocelli_conv2d_params conv;
+    int form; /* of w, enum conv2d_form */
+    int channels[2];
+};
+
 struct gather_attr {
     int axis;
 };
@@ -98,6 +118,7 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
+extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
 
 #endif

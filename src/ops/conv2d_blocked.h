@@ -1,0 +1,41 @@
+/* Convolution on blocked channels: what its operations share.
+ *
+ * A blocked tensor is N x C/V x H x W x V: V channels of a pixel lie together, one vector of the CPU
+ * families. C is rounded up; channels that there are not hold zeros. */
+#ifndef OPS_CONV2D_BLOCKED_H
+#define OPS_CONV2D_BLOCKED_H
+
+#include "ops/conv2d.h"
+
+/* How weights M x C x R x S are packed for blocks of V; B is the block of x, 1 where x is plain. */
+enum conv2d_form {
+    FORM_DIRECT,    /* M/V x C/B x R x S x B x V */
+    FORM_DEPTHWISE, /* C/V x R x S x V, from C x 1 x R x S */
+    FORM_WINOGRAD,  /* M/V x 36 x C x V: filters as F(4x4, 3x3) wants them, from M x C x 3 x 3 */
+    FORM_BIAS,      /* M/V x V, from M */
+};
+extern const char *const conv2d_form_words[];
+
+/* A blocked convolution on known shapes. Channels of c are the padded ones, of one group. */
+struct conv2d_blocked {
+    struct conv2d c;
+    enum conv2d_form form;
+    int v;     /* block of y */
+    int xv;    /* of x, 1: plain */
+    bool bias;
+};
+/* Fails: SHAPE. */
+int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+
+bool block_is_legal(int64_t v);
+
+/* ---- cl/conv2d_blocked_direct.cl ---- */
+
+extern const struct tunable conv2d_tile_tunables[];
+bool conv2d_tile_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l);
+
+#endif
