@@ -34,6 +34,10 @@ OCELLI_API int ocelli_tensor_wrap(struct ocelli_tensor **out, struct ocelli_devi
 /* The buffer behind a tensor, borrowed; its first element is at byte *offset. */
 OCELLI_API cl_mem ocelli_tensor_mem(const struct ocelli_tensor *t, size_t *offset);
 
+/* Tells that the caller's own commands have written into the tensor's buffer. Needed only for weights:
+ * plans prepare from them (fold, pack) and do so again when they have changed. */
+OCELLI_API void ocelli_tensor_changed(struct ocelli_tensor *t);
+
 /* ocelli_plan_run() that starts after the caller's n_wait events and, if `done` is not NULL, gives
  * back an event (the caller releases it) that completes with the run. Returns without waiting. */
 OCELLI_API int ocelli_plan_enqueue(struct ocelli_plan *plan, cl_uint n_wait, const cl_event *wait,

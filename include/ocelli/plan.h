@@ -68,7 +68,9 @@ OCELLI_API struct ocelli_tensor *ocelli_plan_tensor(const struct ocelli_plan *pl
 OCELLI_API int ocelli_plan_bind(struct ocelli_plan *plan, const char *name,
                                 struct ocelli_tensor *t);
 
-/* Enqueues one run and returns; reading an output waits for it.
+/* Enqueues one run and returns; reading an output waits for it. What is prepared from weights is
+ * prepared anew when these were written since: by ocelli_tensor_write(), by a plan's run, or as told by
+ * ocelli_tensor_changed() (opencl.h).
  * Fails: DEVICE, UNSUPPORTED (null device). After a failure the device can be used again. */
 OCELLI_API int ocelli_plan_run(struct ocelli_plan *plan);
 
@@ -79,6 +81,7 @@ struct ocelli_step {
     const char *op;
     const char *variant;
     const char *kernel;
+    bool once; /* prepares from weights: runs before the first run, and when weights have changed */
     size_t global[3], local[3];
     double flops; /* multiply and add count as two */
     double bytes; /* that must be read and written at least */
@@ -89,15 +92,18 @@ OCELLI_API int ocelli_plan_steps(const struct ocelli_plan *plan);
 OCELLI_API int ocelli_plan_step(struct ocelli_plan *plan, int i, struct ocelli_step *out);
 
 /* What the plan needs on the device, in bytes, known before anything is allocated and equal to
- * what ocelli_device_get_stats() then counts. */
+ * what ocelli_device_get_stats() then counts. Where the plan makes its own weights, those that are
+ * only the source of prepared ones are uploaded one by one and given up again. */
 struct ocelli_plan_memory {
-    uint64_t weights; /* weights and states */
-    uint64_t io;      /* inputs, outputs and constants */
-    uint64_t arena;   /* intermediate values, memory reused */
-    uint64_t scratch; /* of that, workspace of kernels */
-    uint64_t live;    /* the most that intermediate values need at any one step: no plan can do
-                         with less */
-    uint64_t peak;    /* weights + io + arena */
+    uint64_t weights;  /* weights and states that the runs read */
+    uint64_t prepared; /* made from weights once: with a batch normalisation folded in, or packed */
+    uint64_t io;       /* inputs, outputs and constants */
+    uint64_t arena;    /* intermediate values, memory reused */
+    uint64_t setup;    /* besides all these, and only while the plan is being created */
+    uint64_t scratch;  /* of the arena, workspace of kernels */
+    uint64_t live;     /* the most that intermediate values need at any one step: no plan can do
+                          with less */
+    uint64_t peak;     /* weights + prepared + io + arena + setup */
 };
 OCELLI_API void ocelli_plan_get_memory(const struct ocelli_plan *plan,
                                        struct ocelli_plan_memory *out);

@@ -95,6 +95,7 @@ struct buffer {
     cl_mem mem;
     size_t bytes; /* counted in stats unless wrapped */
     bool wrapped; /* the caller's */
+    uint64_t version; /* counts what is known to write into it */
     struct sub_buffer *sub; /* made on demand, released with the buffer */
     int n_sub, cap_sub;
     struct buffer *next; /* in dev->wrapped */

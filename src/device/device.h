@@ -41,6 +41,9 @@ int tensor_over(struct ocelli_tensor **out, struct ocelli_device *dev, const str
 const struct span *tensor_span(const struct ocelli_tensor *t);
 const struct desc *tensor_desc(const struct ocelli_tensor *t);
 struct ocelli_device *tensor_device(const struct ocelli_tensor *t);
+/* Notes that the memory behind the tensor is being written; how often it was. */
+void tensor_touch(struct ocelli_tensor *t);
+uint64_t tensor_version(const struct ocelli_tensor *t);
 
 /* ---- Transfers (queue.c) ---- */
 

@@ -45,6 +45,11 @@ cl_mem ocelli_tensor_mem(const struct ocelli_tensor *t, size_t *offset)
     return t->span.buffer->mem;
 }
 
+void ocelli_tensor_changed(struct ocelli_tensor *t)
+{
+    tensor_touch(t);
+}
+
 /* The three must belong together, and the queue must be able to do what is asked. */
 static int check_given(cl_context context, cl_device_id id, cl_command_queue queue, bool profile)
 {

@@ -93,6 +93,7 @@ int ocelli_tensor_write(struct ocelli_tensor *t, const void *src, size_t bytes)
     int err;
     struct fence done = {0};
     TRY(check_copy(t, src, bytes, "write"));
+    tensor_touch(t);
     TRY(transfer_write(t, src, bytes, &done));
     TRY(settle(t->dev, &done));
 out:
@@ -138,4 +139,14 @@ const struct desc *tensor_desc(const struct ocelli_tensor *t)
 struct ocelli_device *tensor_device(const struct ocelli_tensor *t)
 {
     return t->dev;
+}
+
+void tensor_touch(struct ocelli_tensor *t)
+{
+    t->span.buffer->version++;
+}
+
+uint64_t tensor_version(const struct ocelli_tensor *t)
+{
+    return t->span.buffer->version;
 }

@@ -22,7 +22,8 @@ struct planner {
     const struct caps *caps;
     bool reuse;
     struct memory_plan *m;
-    int *root;  /* of each value */
+    int *root;  /* of each value, and where in its memory */
+    size_t *offset;
     int *first; /* step that makes a root, -1: none */
     int *last;  /* last step that uses it */
     bool *own;  /* a root with memory of its own */
@@ -49,6 +50,12 @@ static int readers_here(const struct planner *p, const struct node *n, int j)
     return count;
 }
 
+/* Is v all of its root's memory? */
+static bool whole(const struct planner *p, int v)
+{
+    return desc_bytes(&p->g->value[v].desc) == desc_bytes(&p->g->value[p->root[v]].desc);
+}
+
 /* Lets output 0 overwrite input 0 where that is the input's last use. */
 static void merge_inplace(struct planner *p, int i)
 {
@@ -58,7 +65,8 @@ static void merge_inplace(struct planner *p, int i)
         return;
     int from = p->root[n->out[0]], to = p->root[n->in[0]];
     if (p->own[from] || p->own[to] || p->last[to] != i || readers_here(p, n, 0) != 1 ||
-        desc_bytes(&g->value[n->out[0]].desc) != desc_bytes(&g->value[n->in[0]].desc))
+        desc_bytes(&g->value[n->out[0]].desc) != desc_bytes(&g->value[n->in[0]].desc) ||
+        !whole(p, n->out[0]) || !whole(p, n->in[0]))
         return;
     for (int v = 0; v < g->n_values; v++)
         if (p->root[v] == from)
@@ -70,7 +78,7 @@ static void find_lifetimes(struct planner *p)
 {
     const struct graph *g = p->g;
     for (int v = 0; v < g->n_values; v++) {
-        p->root[v] = alias_root(g, v);
+        p->root[v] = memory_root(g, v, &p->offset[v]);
         p->first[v] = p->last[v] = -1;
         if (g->value[v].kind != VALUE_TEMP)
             p->own[v] = true;
@@ -114,7 +122,8 @@ static int collect_items(struct planner *p)
         struct place *at = &p->m->value[v];
         int r = p->root[v];
         *at = (struct place){.root = r, .bytes = desc_bytes(&g->value[v].desc)};
-        bool made = g->value[v].kind != VALUE_TEMP || g->value[v].node >= 0;
+        bool made = g->value[v].kind != VALUE_TEMP || g->value[v].node >= 0 ||
+                    g->value[v].part_of != OCELLI_NONE;
         bool constant = g->value[v].kind == VALUE_CONST && p->first[v] < 0 && !p->own[r];
         if (!made || constant)
             continue;
@@ -289,7 +298,7 @@ static void write_places(struct planner *p)
         const struct place *root = &m->value[p->root[v]];
         if (m->value[v].kind == PLACE_ARENA) {
             m->value[v].arena = root->arena;
-            m->value[v].offset = root->offset;
+            m->value[v].offset = root->offset + p->offset[v];
         }
     }
 }
@@ -303,10 +312,11 @@ int memory_plan(const struct graph *g, const struct choice *choices, const struc
 
     p.m = calloc(1, sizeof(*p.m));
     p.root = malloc(nv * sizeof(int));
+    p.offset = malloc(nv * sizeof(size_t));
     p.first = malloc(nv * sizeof(int));
     p.last = malloc(nv * sizeof(int));
     p.own = calloc(nv, sizeof(bool));
-    if (!p.m || !p.root || !p.first || !p.last || !p.own)
+    if (!p.m || !p.root || !p.offset || !p.first || !p.last || !p.own)
         TRY(fail_memory());
     p.m->n_nodes = g->n_nodes;
     p.m->value = calloc(nv, sizeof(*p.m->value));
@@ -323,6 +333,7 @@ int memory_plan(const struct graph *g, const struct choice *choices, const struc
 out:
     memory_plan_free(&p.m);
     free(p.root);
+    free(p.offset);
     free(p.first);
     free(p.last);
     free(p.own);

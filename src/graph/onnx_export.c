@@ -297,6 +297,7 @@ const char *export_value(struct export *e, int v)
     case VALUE_INPUT:
         e->value[v] = x->name;
         break;
+    case VALUE_PREPARED:
     case VALUE_TEMP: /* an output's name, or one after its layer */
         if (x->output) {
             e->value[v] = x->output;

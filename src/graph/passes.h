@@ -13,6 +13,34 @@ int graph_prune(struct graph *g);
  * makes their input, where that input has no other reader. */
 int graph_fuse(struct graph *g);
 
+/* Folds batch normalisation, scale and shift into the weights of the convolution or matrix product
+ * whose only reader they are, where nothing but runs of this graph's updates changes them; and zero
+ * padding into the convolution behind it. */
+int graph_fold(struct graph *g);
+
+/* On CPUs, where nothing is trained: convolutions on blocked channels (ops/conv2d_blocked.h), weights
+ * packed, and whatever can follow them in that layout; reorders between the layouts. Before
+ * graph_hoist(). */
+int graph_layout(struct graph *g, const struct caps *caps);
+
+/* fixed[v]: value v depends on nothing but weights, states and constants that no node updates. */
+void graph_fixed(const struct graph *g, bool *fixed);
+
+/* Moves the nodes whose results are fixed to the front and counts them in g->n_once; what the others
+ * read of them becomes VALUE_PREPARED. The last pass that changes nodes. */
+int graph_hoist(struct graph *g);
+
+/* Concat and split without copies: what makes an input of a concat writes where the concat wants it,
+ * and a part of a value that lies in one piece is read where it is. Only whole pieces that start at
+ * multiples of `align` bytes. */
+int graph_slices(struct graph *g, size_t align);
+
+/* Puts nodes that a pass appended where they can run: each before the first that reads it, the others
+ * in their order. What is appended must not read what other nodes update. */
+int graph_sort(struct graph *g);
+/* Makes `nodes` the graph's nodes, and tells the values. */
+void graph_set_nodes(struct graph *g, const struct node *nodes, int n);
+
 /* What was chosen for a node. */
 struct choice {
     const struct variant *variant; /* NULL: an alias, no launch */

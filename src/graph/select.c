@@ -2,6 +2,25 @@
 
 #include "graph/passes.h"
 
+/* Takes out the launches that would copy what is in its place already. */
+static void drop_placed(const struct node *n, struct launches *l)
+{
+    int kept = 0;
+    for (int i = 0; i < l->n; i++) {
+        bool placed = false;
+        for (int a = 0; a < l->item[i].n_args; a++) {
+            const struct launch_arg *x = &l->item[i].arg[a];
+            if (x->kind == ARG_BUFFER && x->ref.kind == REF_IN)
+                placed = placed || (n->placed >> x->ref.index & 1);
+        }
+        if (placed)
+            text_free(&l->item[i].defines);
+        else
+            l->item[kept++] = l->item[i];
+    }
+    l->n = kept;
+}
+
 static int select_node(const struct graph *g, const struct node *n, const struct caps *caps,
                        const char *force, struct choice *c)
 {
@@ -12,6 +31,7 @@ static int select_node(const struct graph *g, const struct node *n, const struct
     node_problem(g, n, &p);
     TRY(problem_select(&p, caps, force, &c->variant, c->tv));
     TRY(problem_plan(&p, caps, c->variant, c->tv, &c->launches));
+    drop_placed(n, &c->launches);
 out:
     return err;
 }

@@ -15,6 +15,19 @@ static inline int alias_root(const struct graph *g, int v)
     return v;
 }
 
+/* The value in whose memory v lies, and where there. */
+static inline int memory_root(const struct graph *g, int v, size_t *offset)
+{
+    *offset = 0;
+    for (;;) {
+        v = alias_root(g, v);
+        if (g->value[v].part_of == OCELLI_NONE)
+            return v;
+        *offset += g->value[v].part_offset;
+        v = g->value[v].part_of;
+    }
+}
+
 /* Does node n write into the memory of value v (an optimiser step on a weight)? */
 static inline bool node_updates(const struct graph *g, const struct node *n, int v)
 {

@@ -15,6 +15,7 @@
  *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
@@ -108,6 +109,12 @@ struct gather_attr {
     int axis;
 };
 
+/* The axis of w along which the channels are; the normalisation's epsilon. */
+struct fold_attr {
+    int axis;
+    float epsilon;
+};
+
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
 extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
@@ -116,7 +123,7 @@ extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_x
 extern const struct op op_in_top_k, op_sgd;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
-extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd;
+extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;

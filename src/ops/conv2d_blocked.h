@@ -29,6 +29,16 @@ int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p)
 
 bool block_is_legal(int64_t v);
 
+/* ---- The choice for a convolution of plain weights (conv2d_choose.c) ---- */
+
+struct conv2d_choice {
+    bool blocked; /* y, and x where it is not a stem */
+    bool stem;    /* x is read plain */
+    enum conv2d_form form;
+};
+/* x_blocked: x is there in blocks, else plain. */
+struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked);
+
 /* ---- cl/conv2d_blocked_direct.cl ---- */
 
 extern const struct tunable conv2d_tile_tunables[];

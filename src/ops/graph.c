@@ -38,7 +38,7 @@ int graph_value(struct graph *g, enum value_kind kind, const char *name, const s
     if (grow(&g->value, &g->cap_values, g->n_values + 1, sizeof(*g->value)) != 0)
         return graph_fail(g, OCELLI_ERR_MEMORY);
     struct value *v = &g->value[g->n_values];
-    *v = (struct value){.kind = kind, .desc = *desc, .node = -1};
+    *v = (struct value){.kind = kind, .desc = *desc, .node = -1, .part_of = OCELLI_NONE};
     if (name && !(v->name = arena_str(&g->arena, name)))
         return graph_fail(g, OCELLI_ERR_MEMORY);
     return g->n_values++;

@@ -7,13 +7,22 @@
 
 #include "ops/op.h"
 
-enum value_kind { VALUE_TEMP, VALUE_INPUT, VALUE_WEIGHT, VALUE_STATE, VALUE_CONST };
+enum value_kind {
+    VALUE_TEMP,
+    VALUE_INPUT,
+    VALUE_WEIGHT,
+    VALUE_STATE,
+    VALUE_CONST,
+    VALUE_PREPARED, /* made once from weights and constants (graph_hoist), read by every run */
+};
 
 struct value {
     const char *name; /* NULL: none */
     enum value_kind kind;
     struct desc desc;
     int node;         /* that makes it, -1 for inputs, weights, states and constants */
+    int part_of;        /* lies in the memory of that value (graph_slices), NONE: has its own */
+    size_t part_offset; /* bytes */
     const char *output; /* the name it can be read by after a run, NULL: none */
     int output_no;      /* outputs are counted as they are marked */
     struct ocelli_init init; /* WEIGHT, STATE */
@@ -29,6 +38,7 @@ struct node {
     int out[OP_MAX_OUT];
     int n_out;
     struct epilogue epi;
+    unsigned placed; /* concat: bit j: input j is made in its place already (graph_slices) */
 };
 
 struct graph {
@@ -37,6 +47,7 @@ struct graph {
     int n_values, cap_values;
     struct node *node;
     int n_nodes, cap_nodes;
+    int n_once;    /* the first so many nodes run once, before the others (graph_hoist) */
     int n_outputs; /* marked so far */
     int status;
     const char *why;            /* the words of the failure that set it */

@@ -4,7 +4,8 @@
 
 #include "ops/op.h"
 
-/* Are the elements that it takes all of x in their order? */
+/* Are the elements that it takes next to each other, in their order? And all of x? */
+bool strided_in_order(const struct ocelli_shape *shape, const int *stride);
 bool strided_moves_nothing(const struct ocelli_shape *x, const struct ocelli_shape *shape,
                            const int *stride, int offset);
 

@@ -13,8 +13,7 @@ static const struct attr attrs[] = {
     ATTR_END,
 };
 
-bool strided_moves_nothing(const struct ocelli_shape *x, const struct ocelli_shape *shape,
-                           const int *stride, int offset)
+bool strided_in_order(const struct ocelli_shape *shape, const int *stride)
 {
     int64_t step = 1;
     for (int d = shape->rank - 1; d >= 0; d--) {
@@ -22,7 +21,13 @@ bool strided_moves_nothing(const struct ocelli_shape *x, const struct ocelli_sha
             return false;
         step *= shape->dim[d];
     }
-    return offset == 0 && step == shape_count(x);
+    return true;
+}
+
+bool strided_moves_nothing(const struct ocelli_shape *x, const struct ocelli_shape *shape,
+                           const int *stride, int offset)
+{
+    return offset == 0 && shape_count(shape) == shape_count(x) && strided_in_order(shape, stride);
 }
 
 void launch_bits(struct launch *k, enum ocelli_dtype dtype)

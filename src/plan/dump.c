@@ -45,6 +45,8 @@ static void add_place(struct text *t, const struct graph *g, const struct memory
         text_add(t, "  -> %s", x->output ? x->output : root->output);
     else if (root->name)
         text_add(t, "  -> %s", root->name);
+    else if (root->kind == VALUE_PREPARED)
+        text_add(t, "  -> prepared");
     else
         text_add(t, "  -> output");
 }
@@ -80,7 +82,7 @@ static int main_launch(const struct choice *c, const struct op *op)
 }
 
 static int add_step(struct steps *s, const struct graph *g, const struct node *n,
-                    const struct choice *c, const struct memory_plan *m, int k)
+                    const struct choice *c, const struct memory_plan *m, int k, bool once)
 {
     const struct launch *l = &c->launches.item[k];
     struct problem p;
@@ -91,7 +93,7 @@ static int add_step(struct steps *s, const struct graph *g, const struct node *n
     if (works)
         cost = problem_cost(&p);
 
-    text_add(&t, "%02d ", s->n);
+    text_add(&t, "%02d %s", s->n, once ? "once " : "");
     if (k == 0)
         add_problem(&t, &p, c);
     else
@@ -111,6 +113,7 @@ static int add_step(struct steps *s, const struct graph *g, const struct node *n
         .op = n->op->name,
         .variant = c->variant->name,
         .kernel = l->kernel,
+        .once = once,
         .flops = cost.flops,
         .bytes = cost.bytes,
     };
@@ -133,9 +136,12 @@ int steps_create(struct steps *s, const struct graph *g, const struct choice *ch
     s->item = calloc(count, sizeof(*s->item));
     if (!s->item)
         return fail_memory();
-    for (int i = 0; i < g->n_nodes; i++)
+    for (int i = 0; i < g->n_nodes; i++) {
         for (int k = 0; k < choices[i].launches.n; k++)
-            TRY(add_step(s, g, &g->node[i], &choices[i], m, k));
+            TRY(add_step(s, g, &g->node[i], &choices[i], m, k, i < g->n_once));
+        if (i < g->n_once)
+            s->n_once = s->n;
+    }
 out:
     return err;
 }

@@ -1,62 +1,67 @@
 /* Plans: clone -> prune -> fuse -> select -> memory plan -> (a real device:) allocate, upload,
  * record. */
-#include <ocelli/plan.h>
+#include "plan/bind.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/device.h"
-#include "graph/passes.h"
-#include "plan/steps.h"
-#include "plan/weights.h"
-
-/* An input or output as the caller sees it. */
-struct io {
-    const char *name;
-    int value, root;
-    bool input;
-    bool alone; /* no other name has this memory, and no weight or constant: it can be exchanged */
-    bool used;  /* by a launch */
-    struct ocelli_tensor *own, *now;
-};
-
-struct ocelli_plan {
-    struct ocelli_device *dev;
-    struct graph *g; /* the rewritten one */
-    struct choice *choices;
-    struct memory_plan *mem;
-    struct ocelli_plan_memory bytes;
-    struct steps steps;
-    struct io *io; /* its index is its slot in the command list */
-    int n_io;
-    /* What follows stays empty on the null device. */
-    struct ocelli_weights *weights, *own_weights;
-    struct buffer **arena;
-    struct ocelli_tensor **memory; /* of each root with memory of its own; of weights, borrowed */
-    struct cmdlist *list;
-};
-
-static bool persists(const struct value *v)
-{
-    return v->kind == VALUE_WEIGHT || v->kind == VALUE_STATE;
-}
+#include "ops/attrs.h"
 
 /* ---- Planning, without a device ---- */
+
+/* `shared`: the weights belong to others too. */
+static int find_passing(struct ocelli_plan *p, bool shared)
+{
+    const struct graph *g = p->g;
+    p->passing = calloc((size_t)g->n_values + 1, sizeof(*p->passing));
+    if (!p->passing)
+        return fail_memory();
+    for (int v = 0; v < g->n_values; v++)
+        p->passing[v] = (struct passing){persists(&g->value[v]) && !shared, g->n_once, -1};
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].output)
+            p->passing[p->mem->value[v].root].is = false;
+    for (int i = 0; i < g->n_nodes; i++) {
+        if (g->node[i].op->flags & OP_ALIAS)
+            continue;
+        for (int j = 0; j < g->node[i].n_in; j++) {
+            if (g->node[i].in[j] == OCELLI_NONE)
+                continue;
+            struct passing *x = &p->passing[p->mem->value[g->node[i].in[j]].root];
+            x->is = x->is && i < g->n_once;
+            x->first = MIN(x->first, i);
+            x->last = MAX(x->last, i);
+        }
+    }
+    return 0;
+}
+
+/* Which of the sums a value with memory of its own belongs to. */
+static uint64_t *sum_of(struct ocelli_plan_memory *b, const struct value *v)
+{
+    return persists(v) ? &b->weights : v->kind == VALUE_PREPARED ? &b->prepared : &b->io;
+}
 
 static void count_memory(struct ocelli_plan *p)
 {
     struct ocelli_plan_memory *b = &p->bytes;
     for (int v = 0; v < p->g->n_values; v++) {
         const struct place *at = &p->mem->value[v];
-        if (at->kind != PLACE_OWN || at->root != v)
-            continue;
-        *(persists(&p->g->value[v]) ? &b->weights : &b->io) += at->bytes;
+        if (at->kind == PLACE_OWN && at->root == v && !p->passing[v].is)
+            *sum_of(b, &p->g->value[v]) += at->bytes;
+    }
+    for (int i = 0; i < p->g->n_once; i++) {
+        uint64_t sum = 0;
+        for (int v = 0; v < p->g->n_values; v++)
+            if (p->passing[v].is && p->passing[v].first <= i && i <= p->passing[v].last)
+                sum += p->mem->value[v].bytes;
+        b->setup = MAX(b->setup, sum);
     }
     for (int a = 0; a < p->mem->n_arenas; a++)
         b->arena += p->mem->arena_bytes[a];
     b->scratch = p->mem->scratch_peak;
     b->live = p->mem->live;
-    b->peak = b->weights + b->io + b->arena;
+    b->peak = b->weights + b->prepared + b->io + b->arena + b->setup;
 }
 
 static int find_io(struct ocelli_plan *p)
@@ -92,136 +97,23 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     TRY(ocelli_graph_status(g));
     TRY(graph_clone(&g->g, &p->g));
     TRY(graph_prune(p->g));
-    if (!q->no_fusion)
+    if (!q->no_fusion) {
+        TRY(graph_fold(p->g));
         TRY(graph_fuse(p->g));
+        if (!op_is_forced(&op_conv2d, q->variant))
+            TRY(graph_layout(p->g, caps));
+        TRY(graph_hoist(p->g));
+        if (!q->no_reuse)
+            TRY(graph_slices(p->g, caps->align));
+    }
     TRY(graph_select(p->g, caps, q->variant, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
-    if (p->steps.n == 0)
+    if (p->steps.n == p->steps.n_once)
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));
     TRY(find_io(p));
+    TRY(find_passing(p, q->weights != NULL));
     count_memory(p);
-out:
-    return err;
-}
-
-/* ---- Binding to a device ---- */
-
-static int bind_weights(struct ocelli_plan *p, const struct ocelli_plan_params *q)
-{
-    int err = 0;
-    char have[SHAPE_TEXT], want[SHAPE_TEXT];
-    p->weights = q->weights;
-    if (!p->weights) {
-        TRY(weights_create(&p->own_weights, p->dev, p->g, q->seed));
-        p->weights = p->own_weights;
-    }
-    if (p->weights->dev != p->dev)
-        TRY(fail(OCELLI_ERR_INVALID, "plan: the weights are on another device"));
-    for (int v = 0; v < p->g->n_values; v++) {
-        const struct value *x = &p->g->value[v];
-        if (!persists(x))
-            continue;
-        struct ocelli_tensor *t = ocelli_weights_tensor(p->weights, x->name);
-        if (!t)
-            TRY(fail(OCELLI_ERR_SHAPE, "plan: the weights have no %s", x->name));
-        if (!desc_equal(tensor_desc(t), &x->desc))
-            TRY(fail(OCELLI_ERR_SHAPE, "plan: weight %s is %s, the graph's is %s", x->name,
-                     shape_text(&tensor_desc(t)->shape, have), shape_text(&x->desc.shape, want)));
-        p->memory[v] = t;
-    }
-out:
-    return err;
-}
-
-static int allocate(struct ocelli_plan *p)
-{
-    const struct graph *g = p->g;
-    int err = 0;
-    p->arena = calloc((size_t)p->mem->n_arenas + 1, sizeof(struct buffer *));
-    if (!p->arena)
-        TRY(fail_memory());
-    for (int a = 0; a < p->mem->n_arenas; a++)
-        TRY(buffer_create(&p->arena[a], p->dev, p->mem->arena_bytes[a]));
-    for (int v = 0; v < g->n_values; v++) {
-        const struct value *x = &g->value[v];
-        const struct place *at = &p->mem->value[v];
-        if (at->kind != PLACE_OWN || at->root != v || persists(x))
-            continue;
-        TRY(ocelli_tensor_create(&p->memory[v], p->dev, x->desc.dtype, &x->desc.shape));
-        if (x->kind == VALUE_CONST)
-            TRY(ocelli_tensor_write(p->memory[v], x->data, desc_bytes(&x->desc)));
-    }
-    for (int i = 0; i < p->n_io; i++) {
-        struct io *io = &p->io[i];
-        TRY(tensor_over(&io->own, p->dev, tensor_span(p->memory[io->root]),
-                        &g->value[io->value].desc));
-        io->now = io->own;
-    }
-out:
-    return err;
-}
-
-/* Where value v is, and the slot by which it can be exchanged. */
-static struct binding binding_of(struct ocelli_plan *p, const struct place *at)
-{
-    struct binding b = {.slot = -1};
-    if (at->kind == PLACE_ARENA) {
-        b.span = (struct span){p->arena[at->arena], at->offset, at->bytes};
-    } else if (at->kind == PLACE_OWN) {
-        b.span = *tensor_span(p->memory[at->root]);
-        for (int i = 0; i < p->n_io; i++) {
-            if (p->io[i].root == at->root && p->io[i].alone) {
-                p->io[i].used = true;
-                b.slot = i;
-            }
-        }
-    }
-    return b;
-}
-
-static int record_node(struct ocelli_plan *p, int i, int *step)
-{
-    const struct node *n = &p->g->node[i];
-    const struct launches *l = &p->choices[i].launches;
-    struct binding in[OP_MAX_IN + OP_MAX_EPI], out[OP_MAX_OUT];
-    struct binding *scratch = calloc((size_t)l->n_scratch + 1, sizeof(*scratch));
-    int err = 0;
-
-    if (!scratch)
-        return fail_memory();
-    for (int j = 0; j < n->n_in; j++)
-        in[j] = n->in[j] == OCELLI_NONE ? (struct binding){.slot = -1}
-                                        : binding_of(p, &p->mem->value[n->in[j]]);
-    for (int k = 0; k < n->n_out; k++)
-        out[k] = binding_of(p, &p->mem->value[n->out[k]]);
-    for (int k = 0; k < l->n_scratch; k++)
-        scratch[k] = binding_of(p, &p->mem->scratch[i][k]);
-    for (int k = 0; k < l->n; k++, ++*step) {
-        const struct ocelli_step *s = &p->steps.item[*step];
-        struct text label = {0};
-        text_add(&label, "%02d %s %s/%s", *step, s->layer, s->op, s->variant);
-        err = cmdlist_add(p->list, &l->item[k], in, out, scratch, label.failed ? s->op : label.s);
-        text_free(&label);
-        TRY(err);
-    }
-out:
-    free(scratch);
-    return err;
-}
-
-static int bind_to_device(struct ocelli_plan *p, const struct ocelli_plan_params *q)
-{
-    int err, step = 0;
-    p->memory = calloc((size_t)p->g->n_values + 1, sizeof(*p->memory));
-    if (!p->memory)
-        TRY(fail_memory());
-    TRY(bind_weights(p, q));
-    TRY(allocate(p));
-    TRY(cmdlist_create(&p->list, p->dev));
-    for (int i = 0; i < p->g->n_nodes; i++)
-        TRY(record_node(p, i, &step));
-    TRY(cmdlist_seal(p->list, NULL, NULL));
 out:
     return err;
 }
@@ -238,8 +130,9 @@ int ocelli_plan_create(struct ocelli_plan **out, struct ocelli_device *dev,
     q = q ? q : &defaults;
     TRY(plan_on_paper(p, g, q));
     if (!device_is_null(dev))
-        TRY(bind_to_device(p, q));
-    for (int v = 0; v < p->g->n_values; v++) /* on the device now; it belongs to the caller's graph */
+        TRY(plan_bind_to_device(p, q));
+    for (int v = 0; v < p->g->n_values;
+         v++) /* on the device now; it belongs to the caller's graph */
         if (p->g->value[v].kind == VALUE_WEIGHT)
             p->g->value[v].data = NULL;
     *out = p;
@@ -255,6 +148,7 @@ void ocelli_plan_destroy(struct ocelli_plan **plan)
     if (!p)
         return;
     cmdlist_destroy(&p->list);
+    cmdlist_destroy(&p->prepare);
     for (int i = 0; i < p->n_io; i++)
         ocelli_tensor_destroy(&p->io[i].own);
     for (int v = 0; p->memory && v < p->g->n_values; v++)
@@ -268,6 +162,7 @@ void ocelli_plan_destroy(struct ocelli_plan **plan)
         choices_free(&p->choices, p->g->n_nodes);
     memory_plan_free(&p->mem);
     graph_free(&p->g);
+    free(p->passing);
     free(p->arena);
     free(p->memory);
     free(p->io);
@@ -343,19 +238,43 @@ out:
     return err;
 }
 
+/* What a run is going to write has another content from now on. */
+static void touch_written(struct ocelli_plan *p)
+{
+    for (int i = 0; i < p->n_io; i++)
+        if (!p->io[i].input)
+            tensor_touch(p->io[i].now);
+    for (int i = 0; i < p->g->n_nodes; i++) {
+        const struct node *n = &p->g->node[i];
+        for (int j = 0; n->op->updates && j < n->n_in; j++)
+            if ((n->op->updates >> j & 1) && n->in[j] != OCELLI_NONE)
+                tensor_touch(p->memory[p->mem->value[n->in[j]].root]);
+    }
+}
+
 int ocelli_plan_run(struct ocelli_plan *plan)
 {
+    int err;
     if (!plan->list)
         return fail(OCELLI_ERR_UNSUPPORTED, "run: the null device plans, but cannot run");
-    return cmdlist_run(plan->list, NULL);
+    TRY(plan_prepare(plan, 0, NULL));
+    TRY(cmdlist_run(plan->list, NULL));
+    touch_written(plan);
+out:
+    return err;
 }
 
 int ocelli_plan_enqueue(struct ocelli_plan *plan, unsigned n_wait, struct _cl_event *const *wait,
                         struct _cl_event **done)
 {
+    int err;
     if (!plan->list)
         return fail(OCELLI_ERR_UNSUPPORTED, "enqueue: the null device plans, but cannot run");
-    return cmdlist_enqueue(plan->list, n_wait, wait, done);
+    TRY(plan_prepare(plan, n_wait, wait));
+    TRY(cmdlist_enqueue(plan->list, n_wait, wait, done));
+    touch_written(plan);
+out:
+    return err;
 }
 
 int ocelli_plan_steps(const struct ocelli_plan *plan)
@@ -368,8 +287,8 @@ int ocelli_plan_step(struct ocelli_plan *plan, int i, struct ocelli_step *out)
     if (i < 0 || i >= plan->steps.n)
         return fail(OCELLI_ERR_INVALID, "step %d of %d", i, plan->steps.n);
     *out = plan->steps.item[i];
-    if (plan->list)
-        out->ms = cmdlist_ms(plan->list, i);
+    if (plan->list && !out->once)
+        out->ms = cmdlist_ms(plan->list, i - plan->steps.n_once);
     return 0;
 }
 

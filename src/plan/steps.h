@@ -8,7 +8,7 @@
 
 struct steps {
     struct ocelli_step *item;
-    int n;
+    int n, n_once; /* the first n_once are of nodes that run once */
     struct arena arena; /* the strings */
 };
 /* One step for each launch, in the order in which they are added to the command list. Strings of

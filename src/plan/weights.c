@@ -7,7 +7,8 @@
 #include "device/device.h"
 #include "formats/safetensors.h"
 
-static int add_weight(struct ocelli_weights *w, const struct value *v, uint64_t seed)
+int weights_add(struct ocelli_weights *w, const struct value *v, uint64_t seed,
+                struct ocelli_tensor **out)
 {
     int err;
     struct weight x = {.name = arena_str(&w->arena, v->name)};
@@ -24,22 +25,42 @@ static int add_weight(struct ocelli_weights *w, const struct value *v, uint64_t 
     if (host)
         initial_values(v, seed, host);
     TRY(ocelli_tensor_write(x.tensor, host ? host : v->data, bytes));
+    if (out)
+        *out = x.tensor;
 out:
     free(host);
     return err ? fail_in(err, "weight %s", v->name) : 0;
 }
 
+void weights_drop(struct ocelli_weights *w, const char *name)
+{
+    for (int i = 0; i < w->n; i++) {
+        if (strcmp(w->item[i].name, name) == 0) {
+            ocelli_tensor_destroy(&w->item[i].tensor);
+            w->item[i] = w->item[--w->n];
+            return;
+        }
+    }
+}
+
+int weights_empty(struct ocelli_weights **out, struct ocelli_device *dev)
+{
+    *out = calloc(1, sizeof(**out));
+    if (!*out)
+        return fail_memory();
+    (*out)->dev = dev;
+    return 0;
+}
+
 int weights_create(struct ocelli_weights **out, struct ocelli_device *dev, const struct graph *g,
                    uint64_t seed)
 {
-    int err = 0;
-    struct ocelli_weights *w = calloc(1, sizeof(*w));
-    if (!w)
-        TRY(fail_memory());
-    w->dev = dev;
+    int err;
+    struct ocelli_weights *w = NULL;
+    TRY(weights_empty(&w, dev));
     for (int i = 0; i < g->n_values; i++)
         if (g->value[i].kind == VALUE_WEIGHT || g->value[i].kind == VALUE_STATE)
-            TRY(add_weight(w, &g->value[i], seed));
+            TRY(weights_add(w, &g->value[i], seed, NULL));
     *out = w;
     return 0;
 out:

@@ -16,8 +16,15 @@ struct ocelli_weights {
     struct arena arena; /* names */
 };
 
+/* All of the graph's. */
 int weights_create(struct ocelli_weights **out, struct ocelli_device *dev, const struct graph *g,
                    uint64_t seed);
+
+int weights_empty(struct ocelli_weights **out, struct ocelli_device *dev);
+/* Adds a weight or state with its first values; *out, which may be NULL, gets its tensor, borrowed. */
+int weights_add(struct ocelli_weights *w, const struct value *v, uint64_t seed,
+                struct ocelli_tensor **out);
+void weights_drop(struct ocelli_weights *w, const char *name);
 
 /* The first values of weight or state v. Depends on the seed, the name and the shape only (init.c).
  */

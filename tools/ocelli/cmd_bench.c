@@ -168,7 +168,8 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
 
         if ((err = ocelli_plan_step(b->plan, i, &s)) != 0)
             return err;
-        b->flops += s.flops;
+        if (!s.once)
+            b->flops += s.flops;
     }
     struct ocelli_shape logits = ocelli_value_shape(g, ocelli_find(g, "logits"));
     if ((err = fill_inputs(b->plan, g, logits.rank > 1 ? (int)logits.dim[1] : 1)) != 0)
@@ -204,6 +205,8 @@ static int layer_rows(const struct cli *cli, const struct bench *b, json_t *list
 
         if (err)
             return err;
+        if (s.once)
+            continue;
         snprintf(name, sizeof(name), "%s/%s", s.op, s.variant);
         if (cli->json)
             json_array_append_new(

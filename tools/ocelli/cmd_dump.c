@@ -27,8 +27,9 @@ static json_t *size3(const size_t s[3])
 
 static json_t *step_json(const struct ocelli_step *s)
 {
-    return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "text", s->text, "layer",
-                     s->layer, "op", s->op, "variant", s->variant, "kernel", s->kernel, "global",
+    return json_pack("{s:s, s:s?, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "text", s->text, "layer",
+                     s->layer, "op", s->op, "variant", s->variant, "kernel", s->kernel, "once", s->once,
+                     "global",
                      size3(s->global), "local", size3(s->local), "flops", json_number(s->flops),
                      "bytes", json_number(s->bytes));
 }
