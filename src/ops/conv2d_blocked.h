@@ -48,4 +48,15 @@ bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const i
 int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
                      struct launches *l);
 
+/* ---- cl/conv2d_blocked_winograd.cl ---- */
+
+extern const struct tunable conv2d_winograd_tunables[];
+bool conv2d_winograd_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_winograd_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_winograd_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                         struct launches *l);
+/* About how long it takes, channels padded to blocks of v; infinity: it does not fit. */
+double conv2d_winograd_cycles(const struct conv2d *c, int v, const struct caps *caps);
+
 #endif
