@@ -13,6 +13,7 @@
 struct layout {
     struct graph *g;
     const struct caps *caps;
+    bool exact;
     int v;        /* channels in a block */
     int *blocked; /* of each old value its blocked form, OCELLI_NONE: not made */
     bool *plain;  /* it is there as it was */
@@ -153,7 +154,8 @@ static int block_conv(struct layout *l, const struct node *n, bool *done)
     if (n->epi.grad_y >= 0 || !keeps_zeros(l, y, &n->epi.act))
         return 0;
     TRY(conv2d_geometry(&c, "conv2d", shape_of(l, x), shape_of(l, w), conv));
-    const struct conv2d_choice k = conv2d_choose(&c, l->caps, l->blocked[x] != OCELLI_NONE);
+    const struct conv2d_choice k = conv2d_choose(&c, l->caps, l->blocked[x] != OCELLI_NONE,
+                                                 l->exact);
     if (!k.blocked)
         return 0;
     *done = true;
@@ -273,9 +275,9 @@ static bool trains(const struct graph *g)
     return false;
 }
 
-int graph_layout(struct graph *g, const struct caps *caps)
+int graph_layout(struct graph *g, const struct caps *caps, bool exact)
 {
-    struct layout l = {.g = g, .caps = caps, .v = caps->vector_width};
+    struct layout l = {.g = g, .caps = caps, .exact = exact, .v = caps->vector_width};
     const int n = g->n_nodes, n_values = g->n_values;
     struct node *old = malloc(((size_t)n + 1) * sizeof(*old));
     int err = 0;

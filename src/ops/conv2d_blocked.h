@@ -36,8 +36,9 @@ struct conv2d_choice {
     bool stem;    /* x is read plain */
     enum conv2d_form form;
 };
-/* x_blocked: x is there in blocks, else plain. */
-struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked);
+/* x_blocked: x is there in blocks, else plain. exact: no Winograd. */
+struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked,
+                                   bool exact);
 
 /* ---- cl/conv2d_blocked_direct.cl ---- */
 

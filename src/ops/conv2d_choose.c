@@ -1,4 +1,6 @@
 /* Which layout and which family a convolution gets, by what each is likely to cost on a CPU. */
+#include <math.h>
+
 #include "ops/conv2d_blocked.h"
 
 /* Vectors of multiply-adds a cycle that the families reach (measured on Zen 4; HACKING.md). */
@@ -26,7 +28,20 @@ static bool fits(const struct conv2d *c, int v)
     return in < (1u << 31) && out < (1u << 31) && w < (1u << 31); /* the kernels count in int */
 }
 
-struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked)
+/* Cycles of all units that Winograd takes; infinity: it is not for this. */
+static double winograd_cycles(const struct conv2d *c, const struct caps *caps)
+{
+    struct conv2d k = *c;
+    for (int i = 0; i < 2; i++)
+        if (c->kernel[i] != 3 || c->stride[i] != 1 || c->dilation[i] != 1 || c->groups != 1)
+            return HUGE_VAL;
+    k.in_c = (int)round_up((size_t)c->in_c, (size_t)caps->vector_width);
+    k.out_c = (int)round_up((size_t)c->out_c, (size_t)caps->vector_width);
+    return conv2d_winograd_cycles(&k, caps->vector_width, caps);
+}
+
+struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked,
+                                   bool exact)
 {
     const int v = caps->vector_width;
     struct conv2d_choice k = {.form = FORM_DIRECT};
@@ -40,11 +55,19 @@ struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *ca
         k.blocked = true;
         return k;
     }
-    const double plain = macs(c, c->in_c, c->out_c) / v / PLAIN_RATE;
-    const double stem = macs(c, c->in_c, padded(c->out_c, v)) / v / BLOCKED_RATE;
-    const double block = macs(c, padded(c->in_c, v), padded(c->out_c, v)) / v / BLOCKED_RATE;
+    const double lanes = (double)v * caps->compute_units;
+    const double plain = macs(c, c->in_c, c->out_c) / lanes / PLAIN_RATE;
+    const double stem = macs(c, c->in_c, padded(c->out_c, v)) / lanes / BLOCKED_RATE;
+    double block = macs(c, padded(c->in_c, v), padded(c->out_c, v)) / lanes / BLOCKED_RATE;
+    const double winograd = exact ? HUGE_VAL : winograd_cycles(c, caps);
+    if (winograd < block) {
+        block = winograd;
+        k.form = FORM_WINOGRAD;
+    }
     const double way = x_blocked ? 0 : REORDER_CYCLES + (double)c->n * c->in_c * c->in[0] * c->in[1] / 4;
     k.stem = !x_blocked && c->groups == 1 && stem < block + way;
+    if (k.stem)
+        k.form = FORM_DIRECT;
     k.blocked = (k.stem ? stem : block + way) < plain + (x_blocked ? REORDER_CYCLES : 0);
     return k;
 }

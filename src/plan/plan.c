@@ -101,7 +101,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
         TRY(graph_fold(p->g));
         TRY(graph_fuse(p->g));
         if (!op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(p->g, caps));
+            TRY(graph_layout(p->g, caps, q->exact));
         TRY(graph_hoist(p->g));
         if (!q->no_reuse)
             TRY(graph_slices(p->g, caps->align));
