@@ -78,6 +78,14 @@ out:
     return err;
 }
 
+void conv2d_blocked_bias(struct launch *k, const struct conv2d_blocked *g)
+{
+    if (!g->bias)
+        return;
+    launch_define(k, "BIAS");
+    launch_in(k, "b", 2);
+}
+
 /* ---- The operation ---- */
 
 static int infer(struct problem *p)
@@ -116,6 +124,75 @@ static bool no_plain_bias(const struct problem *p)
     return p->epi.bias < 0;
 }
 
+/* ---- depthwise ---- */
+
+enum { EACH, PIXELS };
+static const struct tunable depthwise_tunables[] = {
+    [EACH] = {"ROWS", (const int[]){1, 2, 4, 8, 16, 32, 64, 128, 256, 0}},
+    [PIXELS] = {"PX", (const int[]){4, 1, 2, 3, 5, 6, 7, 8, 0}},
+    {0},
+};
+
+static bool depthwise_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct conv2d_blocked g;
+    return caps->cpu_style && no_plain_bias(p) && conv2d_blocked_geometry(&g, p) == 0 &&
+           g.form == FORM_DEPTHWISE && g.c.kernel[1] <= 16; /* its columns are unrolled */
+}
+
+/* About 2 us a work-item (4,096 products of vectors), where that leaves four for every core. */
+static void depthwise_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d_blocked g;
+    if (conv2d_blocked_geometry(&g, p) != 0)
+        return;
+    const struct conv2d *c = &g.c;
+    const int64_t rows = (int64_t)c->n * c->groups / g.v * c->out[0];
+    const int64_t products = (int64_t)c->out[1] * c->kernel[0] * c->kernel[1];
+    tv[EACH] = 1;
+    tv[PIXELS] = 4;
+    while (tv[EACH] < 256 && tv[EACH] * products < 4096 &&
+           rows / (2 * tv[EACH]) >= 4 * caps->compute_units)
+        tv[EACH] *= 2;
+}
+
+static int depthwise_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                          struct launches *l)
+{
+    (void)caps;
+    struct conv2d_blocked g;
+    int err = conv2d_blocked_geometry(&g, p);
+    if (err)
+        return err;
+    const struct conv2d *c = &g.c;
+    const int blocks = c->groups / g.v, rows = c->n * blocks * c->out[0];
+    struct launch *k = launch_add(l, "conv2d_blocked_depthwise", "conv2d_blocked_depthwise");
+    launch_define(k, "VW=%d", g.v);
+    launch_define(k, "PX=%d", tv[PIXELS]);
+    launch_define(k, "KW=%d", c->kernel[1]);
+    launch_define(k, "SW=%d", c->stride[1]);
+    launch_define(k, "DW=%d", c->dilation[1]);
+    launch_out(k, "y", 0);
+    launch_in(k, "x", 0);
+    launch_in(k, "w", 1);
+    conv2d_blocked_bias(k, &g);
+    launch_int(k, "all_rows", rows);
+    launch_int(k, "each", tv[EACH]);
+    launch_int(k, "blocks", blocks);
+    launch_int(k, "in_h", c->in[0]);
+    launch_int(k, "in_w", c->in[1]);
+    launch_int(k, "out_h", c->out[0]);
+    launch_int(k, "out_w", c->out[1]);
+    launch_int(k, "kh", c->kernel[0]);
+    launch_int(k, "sh", c->stride[0]);
+    launch_int(k, "dh", c->dilation[0]);
+    launch_int(k, "pt", c->pad[0]);
+    launch_int(k, "pl", c->pad[1]);
+    launch_epilogue(k, p);
+    launch_grid1(k, div_up((size_t)rows, (size_t)tv[EACH]), 1);
+    return l->err;
+}
+
 /* ---- ref ---- */
 
 static bool ref_applicable(const struct problem *p, const struct caps *caps)
@@ -143,10 +220,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
-    if (g.bias) {
-        launch_define(k, "BIAS");
-        launch_in(k, "b", 2);
-    }
+    conv2d_blocked_bias(k, &g);
     launch_int(k, "n", (int)n);
     conv2d_extents(k, &g.c);
     launch_epilogue(k, p);
@@ -161,6 +235,11 @@ static const struct variant variants[] = {
      .defaults = conv2d_tile_defaults,
      .valid = conv2d_tile_valid,
      .plan = conv2d_tile_plan},
+    {.name = "depthwise",
+     .tunables = depthwise_tunables,
+     .applicable = depthwise_applicable,
+     .defaults = depthwise_defaults,
+     .plan = depthwise_plan},
     {.name = "winograd",
      .tunables = conv2d_winograd_tunables,
      .applicable = conv2d_winograd_applicable,

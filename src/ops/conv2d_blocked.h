@@ -26,6 +26,8 @@ struct conv2d_blocked {
 };
 /* Fails: SHAPE. */
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+/* BIAS and the argument b, where there is one. */
+void conv2d_blocked_bias(struct launch *k, const struct conv2d_blocked *g);
 
 bool block_is_legal(int64_t v);
 

@@ -8,7 +8,7 @@
 #define BLOCKED_RATE 0.85
 
 #define REORDER_CYCLES 5000 /* a launch more, with what it takes to start */
-#define SMALL (1 << 20)     /* multiply-adds below which nothing pays */
+#define SMALL (1 << 18) /* multiply-adds below which no change of layout pays */
 
 static double macs(const struct conv2d *c, double in_c, double out_c)
 {
@@ -46,7 +46,8 @@ struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *ca
     const int v = caps->vector_width;
     struct conv2d_choice k = {.form = FORM_DIRECT};
     const bool depthwise = c->groups > 1 && c->in_c == 1 && c->out_c == 1;
-    if (!caps->cpu_style || !fits(c, v) || macs(c, c->in_c, c->out_c) < SMALL)
+    if (!caps->cpu_style || !fits(c, v) ||
+        (!x_blocked && macs(c, c->in_c, c->out_c) < SMALL))
         return k;
     if (c->groups > 1 && !depthwise && (c->in_c % v || c->out_c % v))
         return k;

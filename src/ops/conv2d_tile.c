@@ -235,10 +235,7 @@ int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
-    if (g.bias) {
-        launch_define(k, "BIAS");
-        launch_in(k, "b", 2);
-    }
+    conv2d_blocked_bias(k, &g);
     launch_int(k, "groups", c->groups);
     launch_int(k, "in_blocks", s.in_blocks);
     launch_int(k, "in_h", s.flat ? 1 : c->in[0]);

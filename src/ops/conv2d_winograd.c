@@ -131,10 +131,7 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
-    if (g.bias) {
-        launch_define(k, "BIAS");
-        launch_in(k, "b", 2);
-    }
+    conv2d_blocked_bias(k, &g);
     launch_int(k, "in_blocks", c->in_c / g.v);
     launch_int(k, "in_h", c->in[0]);
     launch_int(k, "in_w", c->in[1]);
