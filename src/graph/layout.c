@@ -194,7 +194,7 @@ static bool follows(const struct layout *l, const struct node *n, int *parts)
     *parts = 1;
     if (n->n_out != 1 || !is_image(l, y) || !no_bias(n) || !keeps_zeros(l, y, &n->epi.act))
         return false;
-    if (n->op == &op_pool2d || n->op == &op_gap)
+    if (n->op == &op_pool2d || n->op == &op_gap || n->op == &op_lrn)
         return true;
     if (n->op == &op_unary) {
         const struct ocelli_unary_params *u = n->attr;
@@ -234,7 +234,8 @@ static int block_follower(struct layout *l, const struct node *n, bool *done)
         in[j] = OCELLI_NONE;
     for (int j = 0; j < parts; j++)
         TRY(need_blocked(l, n->in[j], &in[j]));
-    l->blocked[n->out[0]] = graph_add(l->g, n->op, n->attr, in);
+    const struct op *op = n->op == &op_lrn ? &op_lrn_blocked : n->op;
+    l->blocked[n->out[0]] = graph_add(l->g, op, n->attr, in);
     if (l->blocked[n->out[0]] == OCELLI_NONE)
         return l->g->status;
     TRY(take_epilogue(l, n));

@@ -21,7 +21,7 @@
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)
- *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)      (ops/conv2d_blocked.h)
+ *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -125,7 +125,7 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
-extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked;
+extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
 
 #endif
