@@ -55,7 +55,7 @@ __kernel void conv2d_blocked_ref(__global float *restrict y, __global const floa
     for (int j = 0; j < 36; j++) {
         float m = 0.0f;
         for (int c = 0; c < in_c; c++)
-            m = FMA(spread(xg, c, h, s, in_h, in_w, j / 6, j % 6),
+            m = FMA(spread(xg, group * in_c + c, h, s, in_h, in_w, j / 6, j % 6),
                     w[(((size_t)block * 36 + j) * in_c + c) * BLOCK + lane], m);
         v = FMA(AT[oh % 4][j / 6] * AT[ow % 4][j % 6], m, v);
     }

@@ -125,17 +125,18 @@ static inline void multiply(__local float *m, __local const float *v, __global c
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_winograd(__global float *restrict y, __global const float *restrict x,
-                        __global const float *restrict w BIAS_PARAM, int in_blocks, int in_h, int in_w,
-                        int out_blocks, int out_h, int out_w, int pt, int pl, int split,
+                        __global const float *restrict w BIAS_PARAM, int groups, int in_blocks, int in_h,
+                        int in_w, int out_blocks, int out_h, int out_w, int pt, int pl, int split,
                         __local float *restrict v EPI_PARAMS)
 {
     const int across = (out_w + 3) / 4, tiles = across * ((out_h + 3) / 4);
     const int first = (int)get_global_id(0) * TILES, n = min(TILES, tiles - first);
     const int o_first = (int)get_global_id(1) * split, o_last = min(o_first + split, out_blocks);
-    const int img = get_global_id(2), area = in_h * in_w;
+    const int img = get_global_id(2), group = img % groups, area = in_h * in_w;
     const size_t w_block = (size_t)36 * in_blocks * VW * VW;
     __local float *m = v + in_blocks * 36 * ROW * VW;
     x += (size_t)img * in_blocks * area * VW;
+    w += (size_t)group * out_blocks * w_block;
     for (int c = 0; c < in_blocks; c++) {
         for (int k = 0; k < TILES; k++) {
             __local float *to = v + (c * 36 * ROW + k) * VW;
@@ -158,7 +159,7 @@ conv2d_blocked_winograd(__global float *restrict y, __global const float *restri
         for (int j = o - begin; j < min(NV, o_last - begin); j++) {
             const size_t at = ((size_t)img * out_blocks + begin + j) * out_h * out_w * VW;
 #ifdef BIAS
-            const VF start = vf_load(b + (begin + j) * VW);
+            const VF start = vf_load(b + (group * out_blocks + begin + j) * VW);
 #else
             const VF start = (VF)(0.0f);
 #endif

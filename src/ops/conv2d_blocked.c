@@ -43,7 +43,7 @@ static struct ocelli_shape plain_filter(const struct problem *p, int xv, int *v)
 
 static bool is_plain_3x3(const struct ocelli_conv2d_params *c)
 {
-    return c->groups == 1 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
+    return c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
            c->dilation[1] == 1;
 }
 
@@ -67,7 +67,7 @@ int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p)
             return misfit(p);
         conv.groups = (int)channels;
     }
-    if (g.form == FORM_DIRECT && conv.groups > 1 && (w.dim[0] / conv.groups) % g.v)
+    if (g.form != FORM_DEPTHWISE && conv.groups > 1 && (w.dim[0] / conv.groups) % g.v)
         return misfit(p);
     TRY(conv2d_geometry(&g.c, p->op->name, &OCELLI_SHAPE(x->dim[0], channels, x->dim[2], x->dim[3]), &w,
                         &conv));

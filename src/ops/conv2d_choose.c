@@ -33,7 +33,7 @@ static double winograd_cycles(const struct conv2d *c, const struct caps *caps)
 {
     struct conv2d k = *c;
     for (int i = 0; i < 2; i++)
-        if (c->kernel[i] != 3 || c->stride[i] != 1 || c->dilation[i] != 1 || c->groups != 1)
+        if (c->kernel[i] != 3 || c->stride[i] != 1 || c->dilation[i] != 1)
             return HUGE_VAL;
     k.in_c = (int)round_up((size_t)c->in_c, (size_t)caps->vector_width);
     k.out_c = (int)round_up((size_t)c->out_c, (size_t)caps->vector_width);

@@ -47,9 +47,9 @@ static double total_cycles(const struct conv2d *c, int v, const struct caps *cap
     const double products = groups * 36 * (c->in_c * step + 2 * tv[T_TILES] * nv + 20);
     const double in = (double)tv[T_TILES] * c->in_c / v * TRANSFORM_CYCLES;
     const double out = (double)tv[T_TILES] * split * TRANSFORM_CYCLES;
-    const double items = across * parts * c->n, units = caps->compute_units;
+    const double items = across * parts * c->n * c->groups, units = caps->compute_units;
     const double rounds = (double)(int64_t)((items + units - 1) / units);
-    const double memory = 36.0 * c->in_c * c->out_c * sizeof(float) / MEMORY_RATE;
+    const double memory = 36.0 * c->groups * c->in_c * c->out_c * sizeof(float) / MEMORY_RATE;
     return MAX(rounds * (in + products + out + 300), memory) + 0.25 * memory;
 }
 
@@ -132,6 +132,7 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
     conv2d_blocked_bias(k, &g);
+    launch_int(k, "groups", c->groups);
     launch_int(k, "in_blocks", c->in_c / g.v);
     launch_int(k, "in_h", c->in[0]);
     launch_int(k, "in_w", c->in[1]);
@@ -144,6 +145,6 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
     launch_local(k, "v", (size_t)local_floats(c, g.v, tv[T_TILES], tv[T_NV]) * sizeof(float));
     launch_epilogue(k, p);
     launch_grid3(k, div_up((size_t)tiles_of(c), (size_t)tv[T_TILES]),
-                 div_up((size_t)blocks, (size_t)tv[T_SPLIT]), (size_t)c->n, 1, 1, 1);
+                 div_up((size_t)blocks, (size_t)tv[T_SPLIT]), (size_t)c->n * (size_t)c->groups, 1, 1, 1);
     return l->err;
 }

@@ -53,7 +53,7 @@ static struct tile spread(const struct sums *s, int64_t n, int64_t ch, int64_t h
         int64_t ih = h + j / 6, iw = w + j % 6;
         if (ih < 0 || ih >= c->in[0] || iw < 0 || iw >= c->in[1])
             continue;
-        double d = s->x[blocked_at(n, ch, ih * c->in[1] + iw, c->in_c / s->g->v, area, s->g->v)];
+        double d = s->x[blocked_at(n, ch, ih * c->in[1] + iw, (int64_t)c->in_c * c->groups / s->g->v, area, s->g->v)];
         for (int i = 0; i < 36; i++) {
             double b = BT[i / 6][j / 6] * BT[i % 6][j % 6];
             t.v[i] += b * d;
@@ -67,20 +67,21 @@ static void winograd_tile(struct sums *s, int64_t n, int64_t th, int64_t tw, con
 {
     const struct conv2d *c = &s->g->c;
     const int64_t v = s->g->v, area = (int64_t)c->out[0] * c->out[1];
-    for (int64_t m = 0; m < c->out_c; m++) {
+    for (int64_t m = 0; m < c->out_c * c->groups; m++) {
         struct tile sum = {0};
         for (int64_t ch = 0; ch < c->in_c; ch++) {
+            const struct tile *t = &in[m / c->out_c * c->in_c + ch];
             for (int i = 0; i < 36; i++) {
                 double u = s->w[((m / v * 36 + i) * c->in_c + ch) * v + m % v];
-                sum.v[i] += u * in[ch].v[i];
-                sum.mag[i] += fabs(u) * in[ch].mag[i];
+                sum.v[i] += u * t->v[i];
+                sum.mag[i] += fabs(u) * t->mag[i];
             }
         }
         for (int64_t j = 0; j < 16; j++) {
             int64_t oh = th + j / 4, ow = tw + j % 4;
             if (oh >= c->out[0] || ow >= c->out[1])
                 continue;
-            int64_t at = blocked_at(n, m, oh * c->out[1] + ow, c->out_c / v, area, v);
+            int64_t at = blocked_at(n, m, oh * c->out[1] + ow, c->out_c * c->groups / v, area, v);
             for (int i = 0; i < 36; i++) {
                 double a = AT[j / 4][i / 6] * AT[j % 4][i % 6];
                 s->y[at] += a * sum.v[i];
@@ -93,11 +94,12 @@ static void winograd_tile(struct sums *s, int64_t n, int64_t th, int64_t tw, con
 static void winograd(struct sums *s)
 {
     const struct conv2d *c = &s->g->c;
-    struct tile *in = calloc((size_t)c->in_c, sizeof(*in));
+    const int64_t channels = (int64_t)c->in_c * c->groups;
+    struct tile *in = calloc((size_t)channels, sizeof(*in));
     for (int64_t n = 0; in && n < c->n; n++) {
         for (int64_t th = 0; th < c->out[0]; th += 4) {
             for (int64_t tw = 0; tw < c->out[1]; tw += 4) {
-                for (int64_t ch = 0; ch < c->in_c; ch++)
+                for (int64_t ch = 0; ch < channels; ch++)
                     in[ch] = spread(s, n, ch, th - c->pad[0], tw - c->pad[1]);
                 winograd_tile(s, n, th, tw, in);
             }
