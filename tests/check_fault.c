@@ -149,16 +149,40 @@ out:
     return err;
 }
 
-/* The same plan goes on after a failure inside a run: its next run is whole. */
+/* A plan that prepares its own weights while it is created. */
+static int plan_with_folding(void)
+{
+    int err;
+    struct ocelli_graph *g = NULL;
+    struct ocelli_plan *plan = NULL;
+    TRY(ocelli_graph_create(&g));
+    ocelli_value x = ocelli_input(g, "x", OCELLI_F32, &OCELLI_SHAPE(BATCH, IN));
+    x = ocelli_scale(g, ocelli_layer_dense(g, "hidden", x, 6),
+                     ocelli_weight(g, "scale", &OCELLI_SHAPE(6), NULL));
+    ocelli_output(g, "y", x);
+    TRY(ocelli_plan_create(&plan, standing, g, NULL));
+    TRY(ocelli_plan_run(plan));
+    TRY(ocelli_device_finish(standing));
+out:
+    ocelli_plan_destroy(&plan);
+    ocelli_graph_destroy(&g);
+    return err;
+}
+
+/* The same plan goes on after a failure inside a run: its next run is whole. A weight is written anew
+ * each time, so that what is prepared from the weights is part of the run. */
 static struct ocelli_plan *standing_plan;
+static struct ocelli_weights *standing_weights;
 
 static int predict_again(void)
 {
     int err;
     float x[BATCH * IN], y[BATCH * 2];
+    static const float scale[6] = {1, 2, 3, 1, 2, 3};
     for (int i = 0; i < BATCH * IN; i++)
         x[i] = (float)(i % 4);
     TRY(ocelli_tensor_write(ocelli_plan_tensor(standing_plan, "x"), x, sizeof(x)));
+    TRY(ocelli_tensor_write(ocelli_weights_tensor(standing_weights, "scale"), scale, sizeof(scale)));
     TRY(ocelli_plan_run(standing_plan));
     TRY(ocelli_tensor_read(ocelli_plan_tensor(standing_plan, "y"), y, sizeof(y)));
     if (true_loss[0] == 0)
@@ -271,19 +295,39 @@ START_TEST(training_on_an_open_device_survives)
 }
 END_TEST
 
+START_TEST(preparing_survives)
+{
+    struct ocelli_device_stats stats;
+    assert_ok(ocelli_device_open(&standing, &(struct ocelli_device_params){.no_cache = true}));
+    ck_assert_int_gt(fail_each(plan_with_folding, false, 1), 20);
+    ck_assert_int_gt(fail_each(plan_with_folding, true, 3), 10);
+    ocelli_device_get_stats(standing, &stats);
+    ck_assert_uint_eq(stats.bytes_allocated, 0);
+    ocelli_device_close(&standing);
+}
+END_TEST
+
 START_TEST(a_plan_survives_failed_runs)
 {
     struct ocelli_graph *g;
     assert_ok(ocelli_device_open(&standing, NULL));
     assert_ok(ocelli_graph_create(&g));
     ocelli_value x = ocelli_input(g, "x", OCELLI_F32, &OCELLI_SHAPE(BATCH, IN));
-    x = ocelli_relu(g, ocelli_layer_dense(g, "hidden", x, 6));
+    x = ocelli_layer_dense(g, "hidden", x, 6);
+    ocelli_value scale = ocelli_weight(g, "scale", &OCELLI_SHAPE(6), NULL);
+    ocelli_value variance = ocelli_weight(
+        g, "variance", &OCELLI_SHAPE(6), &(struct ocelli_init){OCELLI_INIT_CONSTANT, 1, 0, 0});
+    x = ocelli_batchnorm(g, x, scale, OCELLI_NONE, OCELLI_NONE, variance, NULL);
+    x = ocelli_relu(g, x);
     ocelli_output(g, "y", ocelli_softmax(g, ocelli_layer_dense(g, "out", x, 2)));
-    assert_ok(ocelli_plan_create(&standing_plan, standing, g, NULL));
+    assert_ok(ocelli_weights_create(&standing_weights, standing, g, 1));
+    assert_ok(ocelli_plan_create(&standing_plan, standing, g,
+                                 &(struct ocelli_plan_params){.weights = standing_weights}));
     memset(true_loss, 0, sizeof(true_loss));
     ck_assert_int_gt(fail_each(predict_again, false, 1), 5);
     ck_assert_int_gt(fail_each(predict_again, true, 1), 5);
     ocelli_plan_destroy(&standing_plan);
+    ocelli_weights_destroy(&standing_weights);
     ocelli_graph_destroy(&g);
     ocelli_device_close(&standing);
 }
@@ -344,6 +388,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, putting_into_the_cache);
     tcase_add_test(t, an_open_device_survives);
     tcase_add_test(t, a_plan_survives_failed_runs);
+    tcase_add_test(t, preparing_survives);
     tcase_add_test(t, training_on_an_open_device_survives);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -277,6 +277,12 @@ static ocelli_value running(const char *name, float first)
     const float v[4] = {first, first + 0.25f, first + 0.5f, first + 1};
     return ocelli_const(g, name, OCELLI_F32, &OCELLI_SHAPE(4), v);
 }
+static ocelli_value net_dropout(void)
+{
+    ocelli_value y = ocelli_scale(g, input("x", OCELLI_SHAPE(6, 5)), weight("w", OCELLI_SHAPE(5)));
+    y = ocelli_dropout(g, y, &(struct ocelli_dropout_params){.ratio = 0.4f, .seed = 3});
+    return tail(ocelli_tanh(g, y));
+}
 static ocelli_value net_batchnorm_train(void)
 {
     ocelli_value m = running("m", -0.5f), v = running("v", 0.5f);
@@ -354,6 +360,7 @@ static const struct {
     {"softmax along axes", net_softmax_axis},
     {"batchnorm", net_batchnorm},
     {"batchnorm, training", net_batchnorm_train},
+    {"dropout", net_dropout},
     {"standardize", net_standardize},
     {"lrn", net_lrn},
     {"nll", net_nll},

@@ -270,6 +270,10 @@ static const struct {
     {{.momentum = -0.5f}, "momentum"},
     {{.weight_decay = -1}, "decay"},
     {{.kind = OCELLI_NESTEROV}, "nesterov"},
+    {{.kind = OCELLI_ADAGRAD, .momentum = 0.5f}, "adagrad"},
+    {{.kind = OCELLI_RMSPROP, .decay = 1}, "decay"},
+    {{.kind = OCELLI_ADAM, .epsilon = -1}, "epsilon"},
+    {{.weight_decay = 0.1f, .decoupled = true}, "decoupled"},
 };
 
 START_TEST(optimizer_refused)

@@ -116,7 +116,35 @@ static const struct ocelli_optimizer_params optimizers[] = {
     {.momentum = 0.9f},
     {.momentum = 0.9f, .weight_decay = 0.1f},
     {.kind = OCELLI_NESTEROV, .momentum = 0.8f, .weight_decay = 0.05f},
+    {.kind = OCELLI_RMSPROP},
+    {.kind = OCELLI_RMSPROP, .momentum = 0.9f, .decay = 0.9f, .weight_decay = 0.1f},
+    {.kind = OCELLI_ADAGRAD},
+    {.kind = OCELLI_ADAM},
+    {.kind = OCELLI_ADAM, .momentum = 0.5f, .decay = 0.9f, .weight_decay = 0.1f, .decoupled = true},
 };
+
+/* One step of PyTorch's optimisers for weight *w, with the states v and s; t counts from 1. */
+static void step_by_formula(const struct ocelli_optimizer_params *o, double lr, double grad, int t,
+                            double *w, double *v, double *s)
+{
+    bool adam = o->kind == OCELLI_ADAM;
+    double rho = o->decay != 0 ? (double)o->decay : adam ? 0.999 : 0.99;
+    double mu = o->momentum != 0 ? (double)o->momentum : adam ? 0.9 : 0;
+    double eps = o->kind == OCELLI_ADAGRAD ? 1e-10 : 1e-8;
+    double d = grad + (o->decoupled ? 0 : (double)o->weight_decay * *w);
+    if (o->decoupled)
+        *w -= lr * (double)o->weight_decay * *w;
+    *s = o->kind == OCELLI_ADAGRAD ? *s + d * d : rho * *s + (1 - rho) * d * d;
+    if (adam) {
+        *v = mu * *v + (1 - mu) * d;
+        *w -= lr * *v / (1 - pow(mu, t)) / (sqrt(*s / (1 - pow(rho, t))) + eps);
+        return;
+    }
+    if (o->kind == OCELLI_RMSPROP || o->kind == OCELLI_ADAGRAD)
+        d /= sqrt(*s) + eps;
+    *v = mu * *v + d;
+    *w -= lr * (o->kind == OCELLI_NESTEROV ? d + mu * *v : *v);
+}
 
 /* loss = mean(x * w) over 2 x 3 values: dw[c] = sum_n x[n][c] / 6. */
 START_TEST(optimizer_step)
@@ -136,20 +164,19 @@ START_TEST(optimizer_step)
     assert_ok(ocelli_weights_create(&w, dev, g, 0));
     assert_ok(ocelli_plan_create(&p, dev, g, &(struct ocelli_plan_params){.weights = w}));
     assert_ok(ocelli_tensor_write(ocelli_plan_tensor(p, "image"), x, sizeof(x)));
-    double want[3] = {1, 1, 1}, v[3] = {0};
+    double want[3] = {1, 1, 1}, v[3] = {0}, s[3] = {0};
     for (int t = 0; t < 3; t++) {
         assert_ok(ocelli_tensor_write(ocelli_plan_tensor(p, "lr"), &(float){(float)lr[t]}, 4));
         assert_ok(ocelli_plan_run(p));
         for (int c = 0; c < 3; c++) {
-            double d = ((double)x[c] + (double)x[3 + c]) / 6 + (double)o->weight_decay * want[c];
-            v[c] = (double)o->momentum * v[c] + d;
-            want[c] -= lr[t] * (o->kind == OCELLI_NESTEROV ? d + (double)o->momentum * v[c] : v[c]);
+            double d = ((double)x[c] + (double)x[3 + c]) / 6;
+            step_by_formula(o, lr[t], d, t + 1, &want[c], &v[c], &s[c]);
         }
     }
     size_t n;
     float *got = values(ocelli_weights_tensor(w, "w"), &n);
     for (int c = 0; c < 3; c++)
-        ck_assert_double_eq_tol((double)got[c], want[c], 1e-6);
+        ck_assert_double_eq_tol((double)got[c], want[c], 2e-6 * (1 + fabs(want[c])));
     free(got);
     ocelli_plan_destroy(&p);
     ocelli_weights_destroy(&w);

@@ -113,18 +113,25 @@ OCELLI_API int ocelli_gradients(struct ocelli_graph *g, ocelli_value loss, const
 enum ocelli_optimizer {
     OCELLI_SGD = 0,
     OCELLI_NESTEROV,
+    OCELLI_RMSPROP, /* Tieleman and Hinton 2012 */
+    OCELLI_ADAGRAD, /* Duchi, Hazan, Singer 2011 */
+    OCELLI_ADAM,    /* Kingma and Ba 2015; decoupled: AdamW, Loshchilov and Hutter 2019 */
 };
 
 struct ocelli_optimizer_params {
     enum ocelli_optimizer kind;
-    float momentum;     /* 0: plain gradient descent, no state */
+    float momentum;     /* 0: plain gradient descent, no state; ADAM's beta1, where 0 means 0.9 */
     float weight_decay; /* L2: decay * w is added to each gradient */
+    float decay;        /* RMSPROP's, default 0.99; ADAM's beta2, default 0.999 */
+    float epsilon;      /* default 1e-8, ADAGRAD 1e-10 */
+    bool decoupled;     /* not SGD: each step takes lr * weight_decay * w from w instead */
 };
 
 /* Appends the gradients of every weight and the step that updates it. The learning rate becomes
  * the scalar float input "lr". Momentum lives in states named "<weight>.momentum".
- * v = momentum * v + (g + decay * w);  w -= lr * v  (Nesterov: w -= lr * (g + decay * w + momentum * v)),
- * as PyTorch defines them. */
+ * (and "<weight>.squares"); ADAM counts its steps in the scalar state "runs".
+ * SGD: v = momentum * v + (g + decay * w);  w -= lr * v  (Nesterov: w -= lr * (g + decay * w + momentum * v)),
+ * as PyTorch defines them all. */
 OCELLI_API int ocelli_optimize(struct ocelli_graph *g, ocelli_value loss,
                                const struct ocelli_optimizer_params *p);
 

@@ -23,6 +23,7 @@ struct ocelli_conv2d_params {
     int dilation[2]; /* default 1 */
     int pad[4];      /* top, left, bottom, right */
     int groups;      /* default 1 */
+    bool no_bias;    /* only for ocelli_layer_conv2d: a normalisation follows */
     bool strict;     /* fail where the stride does not divide: no row or column may be left over */
 };
 OCELLI_API ocelli_value ocelli_conv2d(struct ocelli_graph *g, ocelli_value x, ocelli_value w,
@@ -278,6 +279,16 @@ struct ocelli_standardize_params {
 OCELLI_API ocelli_value ocelli_standardize(struct ocelli_graph *g, ocelli_value x,
                                            const struct ocelli_standardize_params *p);
 
+/* Dropout while training: each element is 0 with probability ratio, the others are divided by 1 - ratio
+ * (Srivastava et al. 2014). Which ones depends on the seed, the element and how many training steps there
+ * were, which the scalar state "runs" counts (ocelli_optimize() adds what counts), and on nothing else. */
+struct ocelli_dropout_params {
+    float ratio; /* default 0.5 */
+    int seed;    /* 0 to 2^30; another one for each layer */
+};
+OCELLI_API ocelli_value ocelli_dropout(struct ocelli_graph *g, ocelli_value x,
+                                       const struct ocelli_dropout_params *p);
+
 /* Local response normalisation across channels: x / (bias + alpha / size sum x^2)^beta over `size`
  * channels around each (Krizhevsky et al. 2012, section 3.3). */
 struct ocelli_lrn_params {
@@ -328,13 +339,23 @@ OCELLI_API ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x,
 
 /* ---- Layers: operations together with their weights, named "<name>.weight", "<name>.bias" ---- */
 
-/* conv2d and bias; weight out_channels x C/groups x R x S. */
+/* conv2d and, unless no_bias, bias; weight out_channels x C/groups x R x S. */
 OCELLI_API ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name,
                                             ocelli_value x, int out_channels,
                                             const struct ocelli_conv2d_params *p);
 /* x N x I (flattened if it has more dimensions) -> N x O; weight O x I, bias O. */
 OCELLI_API ocelli_value ocelli_layer_dense(struct ocelli_graph *g, const char *name, ocelli_value x,
                                            int out_features);
+/* Batch normalisation; weights "<name>.weight" (1) and "<name>.bias" (0), states "<name>.mean" (0) and
+ * "<name>.variance" (1). Predicting normalises by the states; training by the batch, and moves the states
+ * towards its mean and its unbiased variance, as PyTorch does. */
+struct ocelli_layer_batchnorm_params {
+    struct ocelli_batchnorm_params norm;
+    bool training;
+};
+OCELLI_API ocelli_value ocelli_layer_batchnorm(struct ocelli_graph *g, const char *name,
+                                               ocelli_value x,
+                                               const struct ocelli_layer_batchnorm_params *p);
 /* Trainable subsampling of LeCun et al. 1998, section II.B: average over side-by-side windows,
  * times one coefficient and plus one bias a channel. */
 OCELLI_API ocelli_value ocelli_layer_subsample(struct ocelli_graph *g, const char *name,

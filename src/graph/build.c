@@ -297,6 +297,45 @@ static ocelli_value layer_weight(struct ocelli_graph *g, const char *what,
     return name ? ocelli_weight(g, name, shape, init) : graph_fail(&g->g, OCELLI_ERR_MEMORY);
 }
 
+/* The state "<layer>.<what>", `value` everywhere at first. */
+static ocelli_value layer_state(struct ocelli_graph *g, const char *what,
+                                const struct ocelli_shape *shape, const struct ocelli_init *init)
+{
+    char *name = arena_printf(&g->g.arena, "%s.%s", g->g.layer, what);
+    return name ? ocelli_state(g, name, shape, init) : graph_fail(&g->g, OCELLI_ERR_MEMORY);
+}
+
+static void run_average(struct ocelli_graph *g, ocelli_value s, ocelli_value x, float keep, float take)
+{
+    graph_add(&g->g, &op_running, &(struct running_attr){keep, take, 0}, (int[OP_MAX_IN]){s, x});
+}
+
+ocelli_value ocelli_layer_batchnorm(struct ocelli_graph *g, const char *name, ocelli_value x,
+                                    const struct ocelli_layer_batchnorm_params *p)
+{
+    if (!layer_begin(g, name, x, 2))
+        return OCELLI_NONE;
+    const struct ocelli_shape s = ocelli_value_shape(g, x), channels = OCELLI_SHAPE(s.dim[1]);
+    ocelli_value scale = layer_weight(g, "weight", &channels, &ones);
+    ocelli_value shift = layer_weight(g, "bias", &channels, &zeros);
+    ocelli_value mean = layer_state(g, "mean", &channels, &zeros);
+    ocelli_value variance = layer_state(g, "variance", &channels, &ones);
+    if (p && p->training && !g->g.status) {
+        float keep = p->norm.momentum != 0 ? p->norm.momentum : 0.9f;
+        double count = (double)(shape_count(&s) / s.dim[1]);
+        double unbiased = count > 1 ? count / (count - 1) : 1;
+        ocelli_value m = graph_add(&g->g, &op_batchnorm_stats, NULL, (int[OP_MAX_IN]){x});
+        if (m == OCELLI_NONE)
+            return layer_end(g, m);
+        ocelli_value v = m + 1; /* a node's results follow each other */
+        run_average(g, mean, m, keep, 1 - keep);
+        run_average(g, variance, v, keep, (float)((1 - (double)keep) * unbiased));
+        mean = m;
+        variance = v;
+    }
+    return layer_end(g, ocelli_batchnorm(g, x, scale, shift, mean, variance, p ? &p->norm : NULL));
+}
+
 ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name, ocelli_value x,
                                  int out_channels, const struct ocelli_conv2d_params *p)
 {
@@ -314,8 +353,10 @@ ocelli_value ocelli_layer_conv2d(struct ocelli_graph *g, const char *name, ocell
                                       name, (long long)s.dim[1], out_channels, groups)));
     struct ocelli_shape ws = OCELLI_SHAPE(out_channels, s.dim[1] / groups, kh, kw);
     ocelli_value w = layer_weight(g, "weight", &ws, NULL);
-    ocelli_value b = layer_weight(g, "bias", &OCELLI_SHAPE(out_channels), &zeros);
-    return layer_end(g, ocelli_bias(g, ocelli_conv2d(g, x, w, p), b));
+    x = ocelli_conv2d(g, x, w, p);
+    if (!p->no_bias)
+        x = ocelli_bias(g, x, layer_weight(g, "bias", &OCELLI_SHAPE(out_channels), &zeros));
+    return layer_end(g, x);
 }
 
 ocelli_value ocelli_layer_dense(struct ocelli_graph *g, const char *name, ocelli_value x,

@@ -139,6 +139,15 @@ ocelli_value ocelli_standardize(struct ocelli_graph *g, ocelli_value x,
     return q.axis < 0 ? OCELLI_NONE : add1(g, &op_standardize, &q, x);
 }
 
+ocelli_value ocelli_dropout(struct ocelli_graph *g, ocelli_value x,
+                            const struct ocelli_dropout_params *p)
+{
+    struct dropout_attr attr = {0};
+    if (p)
+        attr = (struct dropout_attr){p->ratio, p->seed};
+    return add(g, &op_dropout, &attr, x, graph_runs(&g->g), OCELLI_NONE);
+}
+
 ocelli_value ocelli_lrn(struct ocelli_graph *g, ocelli_value x, const struct ocelli_lrn_params *p)
 {
     return add1(g, &op_lrn, p, x);

@@ -184,6 +184,7 @@ static int add_input(struct import *m, const Onnx__ValueInfo *v)
     struct slot *s;
     int dtype, err = 0;
     size_t count;
+    char want[SHAPE_TEXT], have[SHAPE_TEXT];
 
     if (!v->type || !v->type->tensor_type)
         return fail(OCELLI_ERR_UNSUPPORTED, "input \"%s\" is no tensor", v->name);
@@ -197,8 +198,9 @@ static int add_input(struct import *m, const Onnx__ValueInfo *v)
     else
         TRY(file_shape(m, v, &d.shape));
     if (value && (value->dtype != d.dtype || !shape_equal(&value->shape, &d.shape)))
-        TRY(fail(OCELLI_ERR_SHAPE, "input \"%s\": the value given is of another shape or type",
-                 v->name));
+        TRY(fail(OCELLI_ERR_SHAPE, "input \"%s\" is %s %s, the value given is %s %s", v->name,
+                 dtype_name(d.dtype), shape_text(&d.shape, want), dtype_name(value->dtype),
+                 shape_text(&value->shape, have)));
     if (!shape_elements(&d.shape, &count))
         TRY(fail(OCELLI_ERR_FORMAT, "input \"%s\" is too large", v->name));
     if (!(s = slot_new(m, v->name)))

@@ -8,8 +8,10 @@ static ocelli_value pool(struct ocelli_graph *g, ocelli_value x)
     return ocelli_pool2d(g, x, &(struct ocelli_pool2d_params){.kernel = {2, 2}});
 }
 
-ocelli_value net_lenet5(struct ocelli_graph *g, ocelli_value x, const struct ocelli_net_params *p)
+ocelli_value net_lenet5(struct ocelli_graph *g, ocelli_value x, const struct ocelli_net_params *p,
+                        int form)
 {
+    (void)form;
     x = ocelli_layer_conv2d(g, "conv1", x, 6,
                             &(struct ocelli_conv2d_params){.kernel = {5, 5}, .pad = {2, 2, 2, 2}});
     x = pool(g, ocelli_relu(g, x));
@@ -23,8 +25,8 @@ ocelli_value net_lenet5(struct ocelli_graph *g, ocelli_value x, const struct oce
 /* ---- LeCun, Bottou, Bengio, Haffner 1998, section II.B ----
  *
  * As in the paper: the layers C1 to F6 with its numbers of weights (156, 12, 1516, 32, 48120,
- * 10164), trainable subsampling, the table of which S2 maps each C3 map sees, f(a) = 1.7159 tanh(2/3 a)
- * after each of them, and the 28x28 characters in a 32x32 field.
+ * 10164), trainable subsampling, the table of which S2 maps each C3 map sees, f(a) = 1.7159
+ * tanh(2/3 a) after each of them, and the 28x28 characters in a 32x32 field.
  *
  * Not as in the paper, its output: ten Euclidean radial basis functions with hand-drawn 7x12
  * targets. Here a dense layer (850 weights), whose softmax the training takes; so there are 60,850
@@ -73,8 +75,9 @@ static ocelli_value squash(struct ocelli_graph *g, ocelli_value x)
 }
 
 ocelli_value net_lenet5_1998(struct ocelli_graph *g, ocelli_value x,
-                             const struct ocelli_net_params *p)
+                             const struct ocelli_net_params *p, int form)
 {
+    (void)form;
     x = ocelli_layer_conv2d(g, "c1", x, S2_MAPS,
                             &(struct ocelli_conv2d_params){.kernel = {5, 5}, .pad = {2, 2, 2, 2}});
     x = squash(g, x);

@@ -2,19 +2,47 @@
 
 #include <string.h>
 
+#include <ocelli/ops.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 
 static const struct net {
     const char *name;
-    ocelli_value (*build)(struct ocelli_graph *g, ocelli_value image,
-                          const struct ocelli_net_params *p);
+    net_build *build;
     int size, channels, classes; /* what it was made for */
     int min_size;                /* below this a feature map vanishes */
     enum ocelli_init_kind init;
+    int form;
 } nets[] = {
-    {"lenet5", net_lenet5, 28, 1, 10, 12, OCELLI_INIT_XAVIER},
-    {"lenet5-1998", net_lenet5_1998, 28, 1, 10, 28, OCELLI_INIT_LECUN},
+    {"lenet5", net_lenet5, 28, 1, 10, 12, OCELLI_INIT_XAVIER, 0},
+    {"lenet5-1998", net_lenet5_1998, 28, 1, 10, 28, OCELLI_INIT_LECUN, 0},
+    {"alexnet", net_alexnet, 227, 3, 1000, 67, OCELLI_INIT_HE, 0},
+    {"alexnet-one-column", net_alexnet_one_column, 224, 3, 1000, 63, OCELLI_INIT_HE, 0},
+    {"vgg11", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
+    {"vgg13", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 1},
+    {"vgg16", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 2},
+    {"vgg16c", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG16C},
+    {"vgg19", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 4},
+    {"vgg11-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 0},
+    {"vgg13-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 1},
+    {"vgg16-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 2},
+    {"vgg19-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 4},
+    {"nin", net_nin, 224, 3, 1000, 67, OCELLI_INIT_HE, 0},
+    {"nin-cifar", net_nin_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 0},
+    {"googlenet", net_googlenet, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
+    {"inception-v2", net_inception_v2, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
+    {"inception-v3", net_inception_v3, 299, 3, 1000, 75, OCELLI_INIT_HE, 0},
+    {"resnet18", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 18},
+    {"resnet34", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 34},
+    {"resnet50", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 50},
+    {"resnet101", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 101},
+    {"resnet152", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 152},
+    {"resnet20", net_resnet_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 20},
+    {"resnet32", net_resnet_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 32},
+    {"resnet44", net_resnet_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 44},
+    {"resnet56", net_resnet_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 56},
+    {"resnet110", net_resnet_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 110},
 };
 
 const char *ocelli_net_name(int i)
@@ -64,11 +92,33 @@ int ocelli_net(struct ocelli_graph **out, const char *name, const struct ocelli_
         ocelli_graph_set_init(g, p.init);
     ocelli_value image =
         ocelli_input(g, "image", OCELLI_F32, &OCELLI_SHAPE(p.batch, p.channels, p.height, p.width));
-    ocelli_output(g, "logits", net->build(g, image, &p));
+    ocelli_output(g, "logits", net->build(g, image, &p, net->form));
     TRY(ocelli_graph_status(g));
     *out = g;
     g = NULL;
 out:
     ocelli_graph_destroy(&g);
     return err;
+}
+
+ocelli_value ocelli_net_loss(struct ocelli_graph *g)
+{
+    static const char *const auxiliary[] = {"aux1", "aux2"};
+    static const float weight = 0.3f;
+    ocelli_value logits = ocelli_find(g, "logits");
+    struct ocelli_shape s = ocelli_value_shape(g, logits);
+    ocelli_value labels =
+        ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(s.rank > 0 ? s.dim[0] : 1));
+    ocelli_value loss = ocelli_softmax_xent(g, logits, labels), total = loss;
+    ocelli_output(g, "loss", loss);
+    ocelli_output(g, "correct", ocelli_in_top_k(g, logits, labels, NULL));
+    for (size_t i = 0; i < COUNT(auxiliary); i++) {
+        ocelli_value aux = ocelli_find(g, auxiliary[i]);
+        if (aux == OCELLI_NONE)
+            continue;
+        ocelli_value w = ocelli_const(g, NULL, OCELLI_F32, &(struct ocelli_shape){0}, &weight);
+        aux = ocelli_binary(g, ocelli_softmax_xent(g, aux, labels), w, OCELLI_MUL);
+        total = ocelli_add(g, total, aux);
+    }
+    return total;
 }

@@ -22,6 +22,8 @@
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
  *   pad(x)         gather(x, index)             resize(x)
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
+ *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
+ *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -109,6 +111,33 @@ struct gather_attr {
     int axis;
 };
 
+/* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
+ *   adagrad   s = s + d^2                        w -= lr d / (sqrt(s) + epsilon)
+ *   rmsprop   s = decay s + (1 - decay) d^2      m = momentum m + d / (sqrt(s) + epsilon)   w -= lr m
+ *   adam      the same s, m = momentum m + (1 - momentum) d, both divided by 1 - their factor^(runs + 1):
+ *             w -= lr m / (sqrt(s) + epsilon)
+ * m is given for adam, and for rmsprop exactly when momentum is not 0; s and m start as zeros. runs counts
+ * the steps before. */
+enum adaptive_kind { ADAPTIVE_ADAGRAD = 1, ADAPTIVE_RMSPROP, ADAPTIVE_ADAM };
+struct adaptive_attr {
+    int kind;
+    float momentum, decay, epsilon, weight_decay;
+    bool decoupled;
+};
+
+struct dropout_attr {
+    float ratio;
+    int seed;
+};
+/* An element is dropped where that many random bits, as a whole number, are below the threshold. */
+#define DROPOUT_BITS 24
+uint32_t dropout_threshold(float ratio);
+
+/* s = keep s + take x + add */
+struct running_attr {
+    float keep, take, add;
+};
+
 /* The axis of w along which the channels are; the normalisation's epsilon. */
 struct fold_attr {
     int axis;
@@ -120,7 +149,7 @@ extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_sgd;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;

@@ -53,6 +53,17 @@ int graph_const(struct graph *g, const char *name, const struct desc *desc, cons
     return g->value[v].data ? v : graph_fail(g, OCELLI_ERR_MEMORY);
 }
 
+int graph_runs(struct graph *g)
+{
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].kind == VALUE_STATE && strcmp(g->value[v].name, STATE_RUNS) == 0)
+            return v;
+    int v = graph_value(g, VALUE_STATE, STATE_RUNS, &(struct desc){OCELLI_F32, {0}});
+    if (v != OCELLI_NONE)
+        g->value[v].init.kind = OCELLI_INIT_CONSTANT;
+    return v;
+}
+
 void node_problem(const struct graph *g, const struct node *n, struct problem *p)
 {
     *p = (struct problem){

@@ -55,6 +55,10 @@ struct graph {
     const char *layer;          /* name given to nodes added now */
 };
 
+/* The scalar state that counts training steps, where something depends on it. */
+#define STATE_RUNS "runs"
+int graph_runs(struct graph *g); /* made at the first call */
+
 /* The public opaque struct is this one. */
 struct ocelli_graph {
     struct graph g;

@@ -95,6 +95,8 @@ static int record_node(struct ocelli_plan *p, struct cmdlist *list, int i, int *
     const struct node *n = &p->g->node[i];
     const struct launches *l = &p->choices[i].launches;
     struct binding in[OP_MAX_IN + OP_MAX_EPI], out[OP_MAX_OUT];
+    if (l->n == 0) /* another name for its input */
+        return 0;
     struct binding *scratch = calloc((size_t)l->n_scratch + 1, sizeof(*scratch));
     int err = 0;
 

@@ -30,16 +30,6 @@ int images_fit(const struct ocelli_dataset *data, const char *net,
     return 0;
 }
 
-ocelli_value add_loss(struct ocelli_graph *g, int batch)
-{
-    ocelli_value logits = ocelli_find(g, "logits");
-    ocelli_value labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(batch));
-    ocelli_value loss = ocelli_softmax_xent(g, logits, labels);
-    ocelli_output(g, "loss", loss);
-    ocelli_output(g, "correct", ocelli_in_top_k(g, logits, labels, NULL));
-    return loss;
-}
-
 int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *net,
                    const struct ocelli_net_params *np, struct ocelli_weights *w,
                    const struct ocelli_dataset *data, const struct ocelli_eval_params *p, int top)
@@ -53,7 +43,7 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
         (int)MIN((int64_t)(p->batch ? p->batch : BATCH), ocelli_dataset_get_info(data)->count);
     params.batch = e->batch;
     TRY(ocelli_net(&e->graph, net, &params));
-    (void)add_loss(e->graph, e->batch);
+    (void)ocelli_net_loss(e->graph);
     if (top > 0) {
         ocelli_value hit = ocelli_in_top_k(e->graph, ocelli_find(e->graph, "logits"),
                                            ocelli_find(e->graph, "labels"),

@@ -27,7 +27,5 @@ int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
 /* SHAPE when the dataset's images do not fit the network's input. */
 int images_fit(const struct ocelli_dataset *data, const char *net,
                const struct ocelli_net_params *p);
-/* Adds labels, loss and hits to a network and names them "labels", "loss", "correct"; the loss. */
-ocelli_value add_loss(struct ocelli_graph *g, int batch);
 
 #endif

@@ -31,7 +31,7 @@
 
 enum { OUT_LOSS, OUT_CORRECT, OUTPUTS };
 
-static const char *const optimizers[] = {[OCELLI_SGD] = "sgd", [OCELLI_NESTEROV] = "nesterov"};
+static const char *const optimizers[] = {"sgd", "nesterov", "rmsprop", "adagrad", "adam"};
 
 struct run {
     struct ocelli_train_params p; /* defaults filled in */
@@ -128,6 +128,9 @@ static int describe(struct run *r)
     pairs_add(w, "optimizer", "%s", optimizers[p->optimizer.kind]);
     pairs_add(w, "momentum", "%.9g", (double)p->optimizer.momentum);
     pairs_add(w, "weight_decay", "%.9g", (double)p->optimizer.weight_decay);
+    if (p->optimizer.kind >= OCELLI_RMSPROP)
+        pairs_add(w, "adaptive", "%.9g %.9g %d", (double)p->optimizer.decay,
+                  (double)p->optimizer.epsilon, p->optimizer.decoupled);
     pairs_add(w, "lr", "%.9g", (double)p->lr);
     pairs_add(w, "schedule", "%s", schedule_name(p->schedule));
     if (p->schedule == OCELLI_CONSTANT)
@@ -192,9 +195,11 @@ static int build(struct run *r)
     int err = 0;
     struct safetensors *st = NULL;
     TRY(open_checkpoint(r, &st));
-    TRY(ocelli_net(&r->graph, r->p.net, &r->net));
-    ocelli_value loss = add_loss(r->graph, r->p.batch);
-    TRY(ocelli_optimize(r->graph, loss, &r->p.optimizer));
+    struct ocelli_net_params net = r->net;
+    net.training = true;
+    net.seed = (int)(r->p.seed & 0xffffff); /* room for the number of the layer */
+    TRY(ocelli_net(&r->graph, r->p.net, &net));
+    TRY(ocelli_optimize(r->graph, ocelli_net_loss(r->graph), &r->p.optimizer));
     TRY(ocelli_graph_status(r->graph));
     TRY(ocelli_weights_create(&r->weights, r->dev, r->graph, r->p.seed));
     if (st)

@@ -133,22 +133,6 @@ void model_input(struct model *m, const int input[4])
     m->input = (struct ocelli_shape){4, {input[0], input[1], input[2], input[3]}};
 }
 
-/* Behind the logits of g: the loss, and the step with the optimiser that `train` defaults to. */
-static int append_training(struct ocelli_graph *g)
-{
-    ocelli_value logits = ocelli_find(g, "logits");
-    struct ocelli_shape s = ocelli_value_shape(g, logits);
-    ocelli_value labels, loss;
-    int err;
-
-    labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(s.rank > 0 ? s.dim[0] : 1));
-    loss = ocelli_softmax_xent(g, logits, labels);
-    ocelli_output(g, "loss", loss);
-    if ((err = ocelli_graph_status(g)) != 0)
-        return err;
-    return ocelli_optimize(g, loss, &(struct ocelli_optimizer_params){.momentum = 0.9f});
-}
-
 /* A shape without a name is for every input of the file. */
 static int load_onnx(const struct model *m, struct ocelli_graph **out)
 {
@@ -175,9 +159,13 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
 
     if (m->onnx && train)
         return cli_error("%s: an .onnx file cannot be trained in this version", m->onnx);
-    err = m->onnx ? load_onnx(m, out) : ocelli_net(out, m->net.net, &m->net.params);
+    struct ocelli_net_params p = m->net.params;
+    p.training = train;
+    err = m->onnx ? load_onnx(m, out) : ocelli_net(out, m->net.net, &p);
+    /* With the optimiser that `train` defaults to. */
     if (err == 0 && train)
-        err = append_training(*out);
+        err = ocelli_optimize(*out, ocelli_net_loss(*out),
+                              &(struct ocelli_optimizer_params){.momentum = 0.9f});
     if (err == 0)
         return EXIT_DONE;
     cli_failed(NULL, err);

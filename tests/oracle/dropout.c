@@ -1,0 +1,46 @@
+#include <math.h>
+
+#include "ops/attrs.h"
+#include "oracle/random.h"
+
+static void run(const struct problem *p, const double *const *in, double *const *out,
+                double *const *mag)
+{
+    const struct dropout_attr *a = p->attr;
+    for (int64_t i = 0; i < shape_count(&p->in[0].shape); i++) {
+        uint64_t r = random_at((uint64_t)a->seed, (uint64_t)in[1][0], (uint64_t)i);
+        bool kept = (double)(r >> 40) >= rint((double)a->ratio * 0x1p24);
+        out[0][i] = kept ? in[0][i] / (1 - (double)a->ratio) : 0;
+        mag[0][i] = fabs(out[0][i]);
+    }
+}
+
+static double terms(const struct problem *p, int k)
+{
+    (void)p;
+    (void)k;
+    return 1;
+}
+
+/* The run is a whole number from 0 on. */
+static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
+{
+    (void)p;
+    (void)mode;
+    if (i != 1)
+        return false;
+    x[0] = pick(seed, 1, 0, 100000);
+    return true;
+}
+
+static void random_problem(uint64_t seed, double budget, struct text *out)
+{
+    char x[SHAPE_TEXT];
+    int c;
+    random_shape(seed, 1, 4, budget, x, &c);
+    text_add(out, "dropout x=%s run=scalar ratio=0.%d seed=%d", x, pick(seed, 1, 1, 9),
+             pick(seed, 2, 0, 1000));
+}
+
+const struct oracle oracle_dropout = {
+    .run = run, .terms = terms, .ulps = 2, .inexact = true, .fill = fill, .random = random_problem};
