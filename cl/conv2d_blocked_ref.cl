@@ -79,5 +79,5 @@ __kernel void conv2d_blocked_ref(__global float *restrict y, __global const floa
 #ifdef BIAS
     v += b[block * BLOCK + lane];
 #endif
-    y[i] = epi(v, i, 0 EPI_ARGS);
+    y[i] = epi(v, i, block EPI_ARGS);
 }

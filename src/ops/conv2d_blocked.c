@@ -118,7 +118,7 @@ static struct cost cost(const struct problem *p)
     return k;
 }
 
-/* The kernels take the bias as an input of their own, for its block. */
+/* The fast kernels take the bias as an input of their own: an epilogue's is one for dimension 1, a block. */
 static bool no_plain_bias(const struct problem *p)
 {
     return p->epi.bias < 0;
@@ -195,12 +195,6 @@ static int depthwise_plan(const struct problem *p, const struct caps *caps, cons
 
 /* ---- ref ---- */
 
-static bool ref_applicable(const struct problem *p, const struct caps *caps)
-{
-    (void)caps;
-    return no_plain_bias(p);
-}
-
 static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l)
 {
@@ -248,7 +242,6 @@ static const struct variant variants[] = {
      .plan = conv2d_winograd_plan},
     {.name = "ref",
      .tunables = element_tunables,
-     .applicable = ref_applicable,
      .valid = element_valid,
      .plan = ref_plan},
     {0},
