@@ -58,9 +58,18 @@ static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int
 #pragma unroll 1
                 for (int i = 0; i < X_BLOCK; i++, w += VW) {
                     VF v[NV];
+#ifdef FLAT
+                    /* The next block's pixels: too short a run for the processor to see it coming. */
 #pragma unroll
-                    for (int o = 0; o < NV; o++)
+                    for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                        fetch_line(p + plane + (i + k * VW) * VW);
+#endif
+#pragma unroll
+                    for (int o = 0; o < NV; o++) {
                         v[o] = vf_load(w + o * w_block);
+                        if (NV <= 2) /* more would cost more than they bring (measured) */
+                            fetch_line(w + o * w_block + 24 * VW);
+                    }
 #pragma unroll
                     for (int k = 0; k < PX; k++)
 #pragma unroll

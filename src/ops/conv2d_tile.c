@@ -86,8 +86,10 @@ static double items(const struct shape *s, const int *tv, int which)
                                     : div_up((size_t)s->out_blocks, (size_t)tv[T_SPLIT]));
 }
 
-/* Cycles of the whole, on all units: the rounds of the largest work-item. Loads of weights from beyond the
- * second-level cache count 16 bytes a cycle, copies of pixels two cycles a vector. */
+/* Cycles of the whole, on all units: the rounds of the largest work-item. What comes from beyond the
+ * second-level cache, each once a work-item, comes at FAR_RATE bytes a cycle. */
+#define FAR_RATE 16.0
+
 static double total_cycles(const struct conv2d_blocked *g, const struct shape *s,
                            const struct caps *caps, const int *tv)
 {
@@ -99,11 +101,11 @@ static double total_cycles(const struct conv2d_blocked *g, const struct shape *s
     const double groups = (double)div_up((size_t)split, (size_t)tv[T_NV]);
     const double tile = depth * step_cycles(tv[T_PX], tv[T_NV]) +
                         chunks * (4.0 * tv[T_PX] * tv[T_NV] + 30);
-    const double copy = copy_floats(g, s, tv[T_PX], rows) / g->v * 2 * s->in_blocks;
-    const double weights = weight_floats(g, s, split) * sizeof(float) * s->in_blocks / 16;
+    const double pixels = s->flat ? tiles * tv[T_PX] * g->xv : copy_floats(g, s, tv[T_PX], rows);
+    const double floats = (pixels + weight_floats(g, s, split)) * s->in_blocks;
     const double n = items(s, tv, T_ROWS) * items(s, tv, T_SPLIT) * (double)s->images;
     const double rounds = (double)(int64_t)((n + caps->compute_units - 1) / caps->compute_units);
-    return rounds * (tiles * groups * tile + copy + weights + 300);
+    return rounds * (tiles * groups * tile + floats * sizeof(float) / FAR_RATE + 300);
 }
 
 /* ---- Defaults ---- */
