@@ -1,5 +1,6 @@
-/* conv2d_blocked with one filter a channel on CPUs: a work-item makes `each` consecutive output rows of blocks,
- * PX pixels at a time where all their columns lie in the image, one by one at its sides.
+/* conv2d_blocked with one filter a channel on CPUs: a work-item makes `each` consecutive output
+ * rows of blocks, PX pixels at a time where all their columns lie in the image, one by one at its
+ * sides.
  *
  * Defines: VW, PX, KW, SW, DW, BIAS. */
 #ifdef BIAS
@@ -10,14 +11,15 @@
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_depthwise(__global float *restrict y, __global const float *restrict x,
-                         __global const float *restrict w BIAS_PARAM, int all_rows, int each, int blocks,
-                         int in_h, int in_w, int out_h, int out_w, int kh, int sh, int dh, int pt,
-                         int pl EPI_PARAMS)
+                         __global const float *restrict w BIAS_PARAM, int all_rows, int each,
+                         int blocks, int in_h, int in_w, int out_h, int out_w, int kh, int sh,
+                         int dh, int pt, int pl EPI_PARAMS)
 {
     const int r0 = (int)get_global_id(0) * each, r1 = min(r0 + each, all_rows);
     /* Pixels [lo, hi) have all their columns. */
     const int lo = min((pl + SW - 1) / SW, out_w);
-    const int room = in_w + pl - (KW - 1) * DW - 1, hi = room < 0 ? lo : clamp(room / SW + 1, lo, out_w);
+    const int room = in_w + pl - (KW - 1) * DW - 1,
+              hi = room < 0 ? lo : clamp(room / SW + 1, lo, out_w);
     for (int row = r0; row < r1; row++) {
         const int plane = row / out_h, block = plane % blocks, h = row % out_h * sh - pt;
         const int first = h < 0 ? (-h + dh - 1) / dh : 0;

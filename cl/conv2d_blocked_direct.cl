@@ -1,13 +1,13 @@
 /* conv2d_blocked on CPUs: register tiles of PX pixels by NV output blocks of VW channels.
  *
- * A work-item makes `rows` rows of `split` output blocks of one image (of one group of it). Input blocks
- * come `chunk` at a time, so that their weights stay in the second-level cache: the rows that they need
- * are copied to local memory with zeros around them, which leaves no edge to the loops behind; sums wait in y
- * between two chunks. FLAT, a 1x1 filter of stride 1 without padding, needs no copy: the image is one row,
- * and `rows` counts tiles.
+ * A work-item makes `rows` rows of `split` output blocks of one image (of one group of it). Input
+ * blocks come `chunk` at a time, so that their weights stay in the second-level cache: the rows
+ * that they need are copied to local memory with zeros around them, which leaves no edge to the
+ * loops behind; sums wait in y between two chunks. FLAT, a 1x1 filter of stride 1 without padding,
+ * needs no copy: the image is one row, and `rows` counts tiles.
  *
- * Defines: VW; X_BLOCK, VW or 1 where x is plain; PX, NV; SW, columns of the copy from pixel to pixel; FLAT;
- * BIAS. */
+ * Defines: VW; X_BLOCK, VW or 1 where x is plain; PX, NV; SW, columns of the copy from pixel to
+ * pixel; FLAT; BIAS. */
 
 #ifdef BIAS
 #define BIAS_PARAM , __global const float *restrict b
@@ -19,8 +19,10 @@
 #else
 #define XPTR __local const float *
 
-/* A row of n columns, the first at column `left` of a row of w, every `step`-th; zeros beside it. */
-static inline void copy_row(__local float *u, __global const float *x, int n, int left, int step, int w)
+/* A row of n columns, the first at column `left` of a row of w, every `step`-th; zeros beside it.
+ */
+static inline void copy_row(__local float *u, __global const float *x, int n, int left, int step,
+                            int w)
 {
     int j = 0;
     const int lo = min(left < 0 ? (-left + step - 1) / step : 0, n);
@@ -43,8 +45,8 @@ static inline void copy_row(__local float *u, __global const float *x, int n, in
 }
 #endif
 
-/* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col` lead
- * from tap to tap. */
+/* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col`
+ * lead from tap to tap. */
 static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int nc, int kh, int kw,
                             int plane, int row, int col, int w_block)
 {
@@ -59,7 +61,8 @@ static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int
                 for (int i = 0; i < X_BLOCK; i++, w += VW) {
                     VF v[NV];
 #ifdef FLAT
-                    /* The next block's pixels: too short a run for the processor to see it coming. */
+                    /* The next block's pixels: too short a run for the processor to see it coming.
+                     */
 #pragma unroll
                     for (int k = 0; k < (PX + VW - 1) / VW; k++)
                         fetch_line(p + plane + (i + k * VW) * VW);
@@ -113,8 +116,9 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
             for (int k = 0; k < lines; k++) {
                 const int h = row0 * row_step * copy_h - pt + k * copy_h;
                 const bool inside = h >= 0 && h < in_h;
-                copy_row(u + c * plane + k * pitch, xc + (c * in_h + (inside ? h : 0)) * in_w * X_BLOCK,
-                         width, -pl, copy_w, inside ? in_w : 0);
+                copy_row(u + c * plane + k * pitch,
+                         xc + (c * in_h + (inside ? h : 0)) * in_w * X_BLOCK, width, -pl, copy_w,
+                         inside ? in_w : 0);
             }
         }
 #endif

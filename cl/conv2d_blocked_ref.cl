@@ -1,7 +1,7 @@
 /* conv2d_blocked/ref: one work-item an element of y. in_c and out_c are those of one group.
  *
- * Defines: DIRECT, DEPTHWISE or WINOGRAD, the form of w; BLOCK channels of y, X_BLOCK of x together; BIAS; those
- * of conv2d_ref.cl. */
+ * Defines: DIRECT, DEPTHWISE or WINOGRAD, the form of w; BLOCK channels of y, X_BLOCK of x
+ * together; BIAS; those of conv2d_ref.cl. */
 
 #ifdef BIAS
 #define BIAS_PARAM , __global const float *restrict b
@@ -17,7 +17,8 @@ static inline float at(__global const float *x, int c, int h, int w, int in_h, i
 }
 
 #ifdef WINOGRAD
-/* Rows of the transforms of F(4x4, 3x3): B^T for the image, A^T for the result (Lavin and Gray 2015). */
+/* Rows of the transforms of F(4x4, 3x3): B^T for the image, A^T for the result (Lavin and Gray
+ * 2015). */
 __constant float BT[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
                              {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
 __constant float AT[4][6] = {

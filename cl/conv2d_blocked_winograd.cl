@@ -1,10 +1,10 @@
-/* conv2d_blocked by F(4x4, 3x3) (Lavin and Gray 2015, section 4) on CPUs: a work-item takes TILES tiles of 4 x 4
- * results of one image and `split` output blocks. It transforms their input to local memory, which is the
- * second-level cache, and then for NV output blocks at a time makes the 36 products of TILES rows and
- * transforms them back: nothing but x, w and y meets memory.
+/* conv2d_blocked by F(4x4, 3x3) (Lavin and Gray 2015, section 4) on CPUs: a work-item takes TILES
+ * tiles of 4 x 4 results of one image and `split` output blocks. It transforms their input to local
+ * memory, which is the second-level cache, and then for NV output blocks at a time makes the 36
+ * products of TILES rows and transforms them back: nothing but x, w and y meets memory.
  *
- * Local memory: v [input block][36][ROW tiles][VW], m [NV][36][ROW tiles][VW]; ROW is odd, for tiles to spread
- * over the sets of the first-level cache.
+ * Local memory: v [input block][36][ROW tiles][VW], m [NV][36][ROW tiles][VW]; ROW is odd, for
+ * tiles to spread over the sets of the first-level cache.
  *
  * Defines: VW, TILES, NV, BIAS. */
 #define ROW (TILES | 1)
@@ -39,8 +39,8 @@ static inline void gather(VF t[4], VF m0, VF m1, VF m2, VF m3, VF m4, VF m5)
 }
 
 /* One tile of one input block: x is the block's image, (h, w) where the window begins. */
-static inline void transform_input(__local float *v, __global const float *x, int h, int w, int in_h,
-                                   int in_w)
+static inline void transform_input(__local float *v, __global const float *x, int h, int w,
+                                   int in_h, int in_w)
 {
     VF t[6][6], o[6];
 #pragma unroll 1
@@ -66,8 +66,8 @@ static inline void transform_input(__local float *v, __global const float *x, in
 }
 
 /* One tile of one output block; y at (h, w) and what lies behind it in the image. */
-static inline void transform_output(__global float *y, size_t at, __local const float *m, VF start, int h,
-                                    int w, int out_h, int out_w EPI_PARAMS)
+static inline void transform_output(__global float *y, size_t at, __local const float *m, VF start,
+                                    int h, int w, int out_h, int out_w EPI_PARAMS)
 {
     VF t[4][6], o[4];
 #pragma unroll 1
@@ -125,9 +125,9 @@ static inline void multiply(__local float *m, __local const float *v, __global c
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_winograd(__global float *restrict y, __global const float *restrict x,
-                        __global const float *restrict w BIAS_PARAM, int groups, int in_blocks, int in_h,
-                        int in_w, int out_blocks, int out_h, int out_w, int pt, int pl, int split,
-                        __local float *restrict v EPI_PARAMS)
+                        __global const float *restrict w BIAS_PARAM, int groups, int in_blocks,
+                        int in_h, int in_w, int out_blocks, int out_h, int out_w, int pt, int pl,
+                        int split, __local float *restrict v EPI_PARAMS)
 {
     const int across = (out_w + 3) / 4, tiles = across * ((out_h + 3) / 4);
     const int first = (int)get_global_id(0) * TILES, n = min(TILES, tiles - first);
@@ -143,8 +143,8 @@ conv2d_blocked_winograd(__global float *restrict y, __global const float *restri
             const int t = first + k;
             /* What is beyond the last tile is not stored, but should be no slow denormal either. */
             if (k < n)
-                transform_input(to, x + (size_t)c * area * VW, t / across * 4 - pt, t % across * 4 - pl,
-                                in_h, in_w);
+                transform_input(to, x + (size_t)c * area * VW, t / across * 4 - pt,
+                                t % across * 4 - pl, in_h, in_w);
             else
                 for (int i = 0; i < 36; i++)
                     vf_store_local((VF)(0.0f), to + i * ROW * VW);
@@ -164,8 +164,9 @@ conv2d_blocked_winograd(__global float *restrict y, __global const float *restri
             const VF start = (VF)(0.0f);
 #endif
             for (int k = 0; k < n; k++)
-                transform_output(y, at, m + (j * 36 * ROW + k) * VW, start, (first + k) / across * 4,
-                                 (first + k) % across * 4, out_h, out_w EPI_ARGS);
+                transform_output(y, at, m + (j * 36 * ROW + k) * VW, start,
+                                 (first + k) / across * 4, (first + k) % across * 4, out_h,
+                                 out_w EPI_ARGS);
         }
     }
 }

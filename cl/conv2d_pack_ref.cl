@@ -1,11 +1,11 @@
-/* conv2d_pack: one work-item an element of y, or for WINOGRAD a filter of one channel. What has no filter or
- * no channel is zero.
+/* conv2d_pack: one work-item an element of y, or for WINOGRAD a filter of one channel. What has no
+ * filter or no channel is zero.
  *
  * Defines: DIRECT, DEPTHWISE, WINOGRAD or BIAS; BLOCK filters, X_BLOCK channels together. */
 
 #ifdef WINOGRAD
-/* One row or column of G g: the filter's values at the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray
- * 2015, section 4.1). Divided, not multiplied: multiples of 24 stay whole. */
+/* One row or column of G g: the filter's values at the points 0, 1, -1, 2, -2 and infinity (Lavin
+ * and Gray 2015, section 4.1). Divided, not multiplied: multiples of 24 stay whole. */
 static inline void spread(float *to, int step, float a, float b, float c)
 {
     to[0] = a / 4.0f;

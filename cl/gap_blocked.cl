@@ -1,6 +1,6 @@
 /* gap on CPUs for blocks of VW channels: a work-item adds up one block, in four sums. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void gap_blocked(__global float *restrict y, __global const float *restrict x, int area EPI_PARAMS)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+gap_blocked(__global float *restrict y, __global const float *restrict x, int area EPI_PARAMS)
 {
     const size_t row = get_group_id(0);
     __global const float *p = x + row * (size_t)area * VW;

@@ -1,5 +1,6 @@
-/* gap: a work-group adds up one feature map, of which BLOCK lie interleaved. With ROW_GROUP 1 (CPUs) in vectors; else each work-item takes
- * every ROW_GROUP-th element, and the sums meet in local memory, always in the same order. */
+/* gap: a work-group adds up one feature map, of which BLOCK lie interleaved. With ROW_GROUP 1 (CPUs) in
+ * vectors; else each work-item takes every ROW_GROUP-th element, and the sums meet in local memory, always
+ * in the same order. */
 __kernel __attribute__((reqd_work_group_size(ROW_GROUP, 1, 1)))
 void gap_ref(__global float *restrict y, __global const float *restrict x, int channels,
              int area EPI_PARAMS)

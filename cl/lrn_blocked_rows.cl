@@ -1,8 +1,8 @@
-/* lrn_blocked on CPUs: a work-item takes `pixels` pixels of one block of VW channels. Squares of the blocks before,
- * here and behind lie in one row, along which the window moves. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void lrn_blocked_rows(__global float *restrict y, __global const float *restrict x, int blocks, int below,
-                      int above, int area, float share, float beta, float bias, int pixels)
+/* lrn_blocked on CPUs: a work-item takes `pixels` pixels of one block of VW channels. Squares of
+ * the blocks before, here and behind lie in one row, along which the window moves. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+lrn_blocked_rows(__global float *restrict y, __global const float *restrict x, int blocks,
+                 int below, int above, int area, float share, float beta, float bias, int pixels)
 {
     const int first = (int)get_group_id(0) * pixels, last = min(first + pixels, area);
     const int b = (int)get_group_id(1), here = b % blocks;

@@ -1,5 +1,5 @@
-/* pool2d on CPUs for blocks of VW channels: a work-item makes `each` consecutive output rows of blocks.
- * Defines as in pool2d_rows.cl. */
+/* pool2d on CPUs for blocks of VW channels: a work-item makes `each` consecutive output rows of
+ * blocks. Defines as in pool2d_rows.cl. */
 #ifdef AVERAGE
 #define START 0.0f
 #else
@@ -15,9 +15,9 @@ static inline int taps_in(int i0, int k, int step, int from, int to)
     return max(last - first, 0);
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void pool2d_blocked(__global float *restrict y, __global const float *restrict x, int rows, int each,
-                    int channels, int h, int w, int oh, int ow EPI_PARAMS)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+pool2d_blocked(__global float *restrict y, __global const float *restrict x, int rows, int each,
+               int channels, int h, int w, int oh, int ow EPI_PARAMS)
 {
     const int r0 = (int)get_group_id(0) * each, r1 = min(r0 + each, rows);
     for (int r = r0; r < r1; r++) {
@@ -26,7 +26,8 @@ void pool2d_blocked(__global float *restrict y, __global const float *restrict x
         __global const float *px = x + (size_t)(r / oh) * h * w * VW;
         for (int ox = 0; ox < ow; ox++) {
             const int ix0 = ox * SW - PL;
-            const int kx0 = ix0 < 0 ? (-ix0 + DW - 1) / DW : 0, kx1 = kx0 + taps_in(ix0, KW, DW, 0, w);
+            const int kx0 = ix0 < 0 ? (-ix0 + DW - 1) / DW : 0,
+                      kx1 = kx0 + taps_in(ix0, KW, DW, 0, w);
             const size_t i = ((size_t)r * ow + ox) * VW;
             VF v = (VF)(START);
 #ifndef AVERAGE
@@ -45,7 +46,8 @@ void pool2d_blocked(__global float *restrict y, __global const float *restrict x
                 }
             }
 #ifdef AVERAGE
-            v /= (float)max(taps_in(iy0, KH, DH, -CT, h + CB) * taps_in(ix0, KW, DW, -CL, w + CR), 1);
+            v /= (float)max(taps_in(iy0, KH, DH, -CT, h + CB) * taps_in(ix0, KW, DW, -CL, w + CR),
+                            1);
 #else
             v = nan ? (VF)(NAN) : v;
 #endif

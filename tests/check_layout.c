@@ -21,7 +21,8 @@ static const struct caps cpu = {
     .max_alloc = (uint64_t)1 << 32,
 };
 
-static ocelli_value conv(const char *name, ocelli_value x, int channels, int kernel, int pad, int groups)
+static ocelli_value conv(const char *name, ocelli_value x, int channels, int kernel, int pad,
+                         int groups)
 {
     return ocelli_layer_conv2d(g, name, x, channels,
                                &(struct ocelli_conv2d_params){.kernel = {kernel, kernel},
@@ -82,15 +83,17 @@ static void chain(void)
     ocelli_value x = ocelli_relu(g, conv("c1", image(1, 3, 64, 64), 32, 3, 1, 1));
     ocelli_value y = ocelli_pool2d(g, x, &(struct ocelli_pool2d_params){.kernel = {2, 2}});
     x = ocelli_relu(g, ocelli_add(g, conv("c2", y, 32, 3, 1, 1), y));
-    x = ocelli_lrn(g, ocelli_concat(g, (ocelli_value[]){x, y}, 2, 1), &(struct ocelli_lrn_params){.size = 5});
+    x = ocelli_lrn(g, ocelli_concat(g, (ocelli_value[]){x, y}, 2, 1),
+                   &(struct ocelli_lrn_params){.size = 5});
     ocelli_output(g, "y", x);
 }
 
 START_TEST(stays_blocked)
 {
     chain();
-    assert_layout(&cpu, false,
-                  "conv2d_blocked+relu pool2d conv2d_blocked/winograd+add+relu concat lrn_blocked reorder");
+    assert_layout(
+        &cpu, false,
+        "conv2d_blocked+relu pool2d conv2d_blocked/winograd+add+relu concat lrn_blocked reorder");
     assert_layout(&cpu, true,
                   "conv2d_blocked+relu pool2d conv2d_blocked+add+relu concat lrn_blocked reorder");
 }
@@ -108,7 +111,8 @@ END_TEST
 START_TEST(small_ones_stay_plain)
 {
     lenet(1, false);
-    assert_layout(&cpu, false, "conv2d+relu pool2d conv2d+relu pool2d reshape gemm+relu gemm+relu gemm");
+    assert_layout(&cpu, false,
+                  "conv2d+relu pool2d conv2d+relu pool2d reshape gemm+relu gemm+relu gemm");
 }
 END_TEST
 
@@ -123,7 +127,8 @@ START_TEST(one_pixel_costs_nothing)
 }
 END_TEST
 
-/* 24 channels fill half of the second block with zeros, of which a sigmoid would make something else. */
+/* 24 channels fill half of the second block with zeros, of which a sigmoid would make something
+ * else. */
 START_TEST(zeros_stay_zeros)
 {
     ocelli_value x = ocelli_sigmoid(g, conv("c", image(1, 3, 64, 64), 24, 3, 1, 1));
@@ -148,24 +153,30 @@ END_TEST
 
 static struct ocelli_device *dev;
 
-/* All that the pass knows, with channels that fill no block, outputs inside, and readers of both layouts. */
+/* All that the pass knows, with channels that fill no block, outputs inside, and readers of both
+ * layouts. */
 static void everything(int batch)
 {
-    const struct ocelli_pool2d_params average = {.kind = OCELLI_POOL_AVERAGE, .kernel = {3, 3},
-                                                 .stride = {1, 1}, .pad = {1, 1, 1, 1}};
+    const struct ocelli_pool2d_params average = {
+        .kind = OCELLI_POOL_AVERAGE, .kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}};
     ocelli_value x = ocelli_relu(g, conv("stem", image(batch, 3, 33, 31), 24, 5, 2, 1)), y, z;
     ocelli_output(g, "stem", x);
-    x = ocelli_pool2d(g, x, &(struct ocelli_pool2d_params){.kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = true});
+    x = ocelli_pool2d(
+        g, x,
+        &(struct ocelli_pool2d_params){.kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = true});
     y = ocelli_relu(g, conv("wide", x, 48, 3, 1, 1));
     z = ocelli_tanh(g, conv("narrow", ocelli_pool2d(g, x, &average), 16, 1, 0, 1));
     x = ocelli_concat(g, (ocelli_value[]){y, z}, 2, 1);
     y = ocelli_relu(g, conv("depthwise", x, 64, 3, 1, 64));
     z = ocelli_relu(g, ocelli_add(g, conv("grouped", y, 64, 3, 1, 2), x));
     ocelli_output(g, "sum", ocelli_sigmoid(g, z));
-    z = ocelli_binary(g, z, ocelli_lrn(g, y, &(struct ocelli_lrn_params){.size = 5, .alpha = 1}), OCELLI_MUL);
-    y = ocelli_reduce(g, z, &(struct ocelli_reduce_params){.kind = OCELLI_REDUCE_MAX, .axes = 1 << 3});
+    z = ocelli_binary(g, z, ocelli_lrn(g, y, &(struct ocelli_lrn_params){.size = 5, .alpha = 1}),
+                      OCELLI_MUL);
+    y = ocelli_reduce(g, z,
+                      &(struct ocelli_reduce_params){.kind = OCELLI_REDUCE_MAX, .axes = 1 << 3});
     ocelli_output(g, "rows", y);
-    ocelli_output(g, "score", ocelli_layer_dense(g, "fc", ocelli_gap(g, conv("last", z, 40, 1, 0, 1)), 10));
+    ocelli_output(g, "score",
+                  ocelli_layer_dense(g, "fc", ocelli_gap(g, conv("last", z, 40, 1, 0, 1)), 10));
 }
 
 static const char *const outputs[] = {"stem", "sum", "rows", "score"};

@@ -1,5 +1,5 @@
-/* Times a problem: the median of rounds of back-to-back runs. On a CPU device that others use too the
- * processor time says more than the clock. */
+/* Times a problem: the median of rounds of back-to-back runs. On a CPU device that others use too
+ * the processor time says more than the clock. */
 #include "checkcl_trial.h"
 
 #include <stdlib.h>
@@ -42,7 +42,8 @@ static double processor_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int run_many(const struct setup *u, const struct subject *s, int n, double *seconds, double *busy)
+static int run_many(const struct setup *u, const struct subject *s, int n, double *seconds,
+                    double *busy)
 {
     int err = 0;
     double start = clock_seconds(), busy_start = processor_seconds();

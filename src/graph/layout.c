@@ -1,8 +1,8 @@
-/* Layouts: convolutions on CPUs take and give blocked channels (ops/conv2d_blocked.h), and so does what lies
- * between them, as far as it can; reorders stand where a tensor has to change its layout.
+/* Layouts: convolutions on CPUs take and give blocked channels (ops/conv2d_blocked.h), and so does
+ * what lies between them, as far as it can; reorders stand where a tensor has to change its layout.
  *
- * The nodes are written anew, in their order. Each value may exist plain, blocked or both: what a node asks
- * for and is not there yet is made from the other when it is asked for. */
+ * The nodes are written anew, in their order. Each value may exist plain, blocked or both: what a
+ * node asks for and is not there yet is made from the other when it is asked for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ static int need_plain(struct layout *l, int v)
         made = graph_add(g, &op_reshape, &(struct reshape_attr){*shape_of(l, v)},
                          (const int[OP_MAX_IN]){l->blocked[v]});
     else
-        made = graph_add(g, &op_reorder, &(struct reorder_attr){.channels = (int)shape_of(l, v)->dim[1]},
+        made = graph_add(g, &op_reorder,
+                         &(struct reorder_attr){.channels = (int)shape_of(l, v)->dim[1]},
                          (const int[OP_MAX_IN]){l->blocked[v]});
     if (made == OCELLI_NONE)
         return g->status;
@@ -154,8 +155,8 @@ static int block_conv(struct layout *l, const struct node *n, bool *done)
     if (n->epi.grad_y >= 0 || !keeps_zeros(l, y, &n->epi.act))
         return 0;
     TRY(conv2d_geometry(&c, "conv2d", shape_of(l, x), shape_of(l, w), conv));
-    const struct conv2d_choice k = conv2d_choose(&c, l->caps, l->blocked[x] != OCELLI_NONE,
-                                                 l->exact);
+    const struct conv2d_choice k =
+        conv2d_choose(&c, l->caps, l->blocked[x] != OCELLI_NONE, l->exact);
     if (!k.blocked)
         return 0;
     *done = true;
@@ -168,8 +169,7 @@ static int block_conv(struct layout *l, const struct node *n, bool *done)
         TRY(need_blocked(l, x, &in[0]));
     if ((in[1] = pack(l, w, (int)k.form, k.stem)) == OCELLI_NONE)
         return g->status;
-    if (n->epi.bias >= 0 &&
-        (in[2] = pack(l, n->in[n->epi.bias], FORM_BIAS, false)) == OCELLI_NONE)
+    if (n->epi.bias >= 0 && (in[2] = pack(l, n->in[n->epi.bias], FORM_BIAS, false)) == OCELLI_NONE)
         return g->status;
     l->blocked[y] = graph_add(g, &op_conv2d_blocked, &attr, in);
     if (l->blocked[y] == OCELLI_NONE)
@@ -186,8 +186,8 @@ static bool no_bias(const struct node *n)
     return n->epi.bias < 0 && n->epi.grad_y < 0;
 }
 
-/* Can node n, whose first input is an image in blocks, work on blocks? *parts: how many of its inputs are
- * images. */
+/* Can node n, whose first input is an image in blocks, work on blocks? *parts: how many of its
+ * inputs are images. */
 static bool follows(const struct layout *l, const struct node *n, int *parts)
 {
     const int y = n->out[0];
@@ -206,8 +206,8 @@ static bool follows(const struct layout *l, const struct node *n, int *parts)
     if (n->op == &op_binary) {
         const enum ocelli_binary_kind kind = ((const struct ocelli_binary_params *)n->attr)->kind;
         return shape_equal(shape_of(l, n->in[0]), shape_of(l, n->in[1])) &&
-               (kind == OCELLI_ADD || kind == OCELLI_SUB || kind == OCELLI_MUL || kind == OCELLI_MIN ||
-                kind == OCELLI_MAX);
+               (kind == OCELLI_ADD || kind == OCELLI_SUB || kind == OCELLI_MUL ||
+                kind == OCELLI_MIN || kind == OCELLI_MAX);
     }
     if (n->op != &op_concat || ((const struct concat_attr *)n->attr)->axis != 1)
         return false;

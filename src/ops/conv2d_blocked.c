@@ -1,14 +1,22 @@
-/* Convolution on blocked channels, with packed weights; attrs.h and conv2d_blocked.h have the layouts. */
+/* Convolution on blocked channels, with packed weights; attrs.h and conv2d_blocked.h have the
+ * layouts. */
 #include "ops/conv2d_blocked.h"
 
 #include "ops/shared.h"
 
 static const struct attr attrs[] = {
     CONV2D_ATTRS,
-    {.name = "form", .type = ATTR_ENUM, .offset = offsetof(struct conv2d_blocked_attr, form),
-     .count = 1, .words = conv2d_form_words},
-    {.name = "channels", .type = ATTR_INT, .offset = offsetof(struct conv2d_blocked_attr, channels),
-     .count = 2, .min = 0, .max = CONV2D_MAX},
+    {.name = "form",
+     .type = ATTR_ENUM,
+     .offset = offsetof(struct conv2d_blocked_attr, form),
+     .count = 1,
+     .words = conv2d_form_words},
+    {.name = "channels",
+     .type = ATTR_INT,
+     .offset = offsetof(struct conv2d_blocked_attr, channels),
+     .count = 2,
+     .min = 0,
+     .max = CONV2D_MAX},
     ATTR_END,
 };
 
@@ -43,8 +51,7 @@ static struct ocelli_shape plain_filter(const struct problem *p, int xv, int *v)
 
 static bool is_plain_3x3(const struct ocelli_conv2d_params *c)
 {
-    return c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
-           c->dilation[1] == 1;
+    return c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 && c->dilation[1] == 1;
 }
 
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p)
@@ -69,8 +76,8 @@ int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p)
     }
     if (g.form != FORM_DEPTHWISE && conv.groups > 1 && (w.dim[0] / conv.groups) % g.v)
         return misfit(p);
-    TRY(conv2d_geometry(&g.c, p->op->name, &OCELLI_SHAPE(x->dim[0], channels, x->dim[2], x->dim[3]), &w,
-                        &conv));
+    TRY(conv2d_geometry(&g.c, p->op->name, &OCELLI_SHAPE(x->dim[0], channels, x->dim[2], x->dim[3]),
+                        &w, &conv));
     if (g.bias && (b->rank != 2 || b->dim[0] * g.v != w.dim[0] || b->dim[1] != g.v))
         return misfit(p);
     *out = g;
@@ -118,7 +125,8 @@ static struct cost cost(const struct problem *p)
     return k;
 }
 
-/* The fast kernels take the bias as an input of their own: an epilogue's is one for dimension 1, a block. */
+/* The fast kernels take the bias as an input of their own: an epilogue's is one for dimension 1, a
+ * block. */
 static bool no_plain_bias(const struct problem *p)
 {
     return p->epi.bias < 0;
@@ -240,10 +248,7 @@ static const struct variant variants[] = {
      .defaults = conv2d_winograd_defaults,
      .valid = conv2d_winograd_valid,
      .plan = conv2d_winograd_plan},
-    {.name = "ref",
-     .tunables = element_tunables,
-     .valid = element_valid,
-     .plan = ref_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
 

@@ -1,7 +1,7 @@
 /* Convolution on blocked channels: what its operations share.
  *
- * A blocked tensor is N x C/V x H x W x V: V channels of a pixel lie together, one vector of the CPU
- * families. C is rounded up; channels that there are not hold zeros. */
+ * A blocked tensor is N x C/V x H x W x V: V channels of a pixel lie together, one vector of the
+ * CPU families. C is rounded up; channels that there are not hold zeros. */
 #ifndef OPS_CONV2D_BLOCKED_H
 #define OPS_CONV2D_BLOCKED_H
 
@@ -20,12 +20,14 @@ extern const char *const conv2d_form_words[];
 struct conv2d_blocked {
     struct conv2d c;
     enum conv2d_form form;
-    int v;     /* block of y */
-    int xv;    /* of x, 1: plain */
+    int v;  /* block of y */
+    int xv; /* of x, 1: plain */
     bool bias;
 };
 /* Fails: SHAPE. */
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+/* Vectors of sums that leave registers for weights and one pixel. */
+int conv2d_max_tile(int v);
 /* BIAS and the argument b, where there is one. */
 void conv2d_blocked_bias(struct launch *k, const struct conv2d_blocked *g);
 

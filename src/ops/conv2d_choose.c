@@ -8,11 +8,12 @@
 #define BLOCKED_RATE 0.85
 
 #define REORDER_CYCLES 5000 /* a launch more, with what it takes to start */
-#define SMALL (1 << 18) /* multiply-adds below which no change of layout pays */
+#define SMALL (1 << 18)     /* multiply-adds below which no change of layout pays */
 
 static double macs(const struct conv2d *c, double in_c, double out_c)
 {
-    return (double)c->n * c->groups * in_c * out_c * c->kernel[0] * c->kernel[1] * c->out[0] * c->out[1];
+    return (double)c->n * c->groups * in_c * out_c * c->kernel[0] * c->kernel[1] * c->out[0] *
+           c->out[1];
 }
 
 static double padded(int n, int v)
@@ -24,7 +25,8 @@ static bool fits(const struct conv2d *c, int v)
 {
     const double in = (double)c->n * c->groups * padded(c->in_c, v) * c->in[0] * c->in[1];
     const double out = (double)c->n * c->groups * padded(c->out_c, v) * c->out[0] * c->out[1];
-    const double w = padded(c->in_c, v) * padded(c->out_c, v) * c->groups * c->kernel[0] * c->kernel[1];
+    const double w =
+        padded(c->in_c, v) * padded(c->out_c, v) * c->groups * c->kernel[0] * c->kernel[1];
     return in < (1u << 31) && out < (1u << 31) && w < (1u << 31); /* the kernels count in int */
 }
 
@@ -46,8 +48,7 @@ struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *ca
     const int v = caps->vector_width;
     struct conv2d_choice k = {.form = FORM_DIRECT};
     const bool depthwise = c->groups > 1 && c->in_c == 1 && c->out_c == 1;
-    if (!caps->cpu_style || !fits(c, v) ||
-        (!x_blocked && macs(c, c->in_c, c->out_c) < SMALL))
+    if (!caps->cpu_style || !fits(c, v) || (!x_blocked && macs(c, c->in_c, c->out_c) < SMALL))
         return k;
     if (c->groups > 1 && !depthwise && (c->in_c % v || c->out_c % v))
         return k;
@@ -65,7 +66,8 @@ struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *ca
         block = winograd;
         k.form = FORM_WINOGRAD;
     }
-    const double way = x_blocked ? 0 : REORDER_CYCLES + (double)c->n * c->in_c * c->in[0] * c->in[1] / 4;
+    const double way =
+        x_blocked ? 0 : REORDER_CYCLES + (double)c->n * c->in_c * c->in[0] * c->in[1] / 4;
     k.stem = !x_blocked && c->groups == 1 && stem < block + way;
     if (k.stem)
         k.form = FORM_DIRECT;

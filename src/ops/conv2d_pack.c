@@ -5,12 +5,25 @@
 const char *const conv2d_form_words[] = {"direct", "depthwise", "winograd", "bias", NULL};
 
 static const struct attr attrs[] = {
-    {.name = "form", .type = ATTR_ENUM, .offset = offsetof(struct conv2d_pack_attr, form), .count = 1,
+    {.name = "form",
+     .type = ATTR_ENUM,
+     .offset = offsetof(struct conv2d_pack_attr, form),
+     .count = 1,
      .words = conv2d_form_words},
-    {.name = "block", .type = ATTR_INT, .offset = offsetof(struct conv2d_pack_attr, block), .count = 1,
-     .def = 16, .min = 4, .max = 16},
-    {.name = "x_block", .type = ATTR_INT, .offset = offsetof(struct conv2d_pack_attr, x_block),
-     .count = 1, .def = 1, .min = 1, .max = 16},
+    {.name = "block",
+     .type = ATTR_INT,
+     .offset = offsetof(struct conv2d_pack_attr, block),
+     .count = 1,
+     .def = 16,
+     .min = 4,
+     .max = 16},
+    {.name = "x_block",
+     .type = ATTR_INT,
+     .offset = offsetof(struct conv2d_pack_attr, x_block),
+     .count = 1,
+     .def = 1,
+     .min = 1,
+     .max = 16},
     ATTR_END,
 };
 
@@ -65,9 +78,10 @@ out:
 static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l)
 {
-    static const char *const word[] = {
-        [FORM_DIRECT] = "DIRECT", [FORM_DEPTHWISE] = "DEPTHWISE", [FORM_WINOGRAD] = "WINOGRAD",
-        [FORM_BIAS] = "BIAS"};
+    static const char *const word[] = {[FORM_DIRECT] = "DIRECT",
+                                       [FORM_DEPTHWISE] = "DEPTHWISE",
+                                       [FORM_WINOGRAD] = "WINOGRAD",
+                                       [FORM_BIAS] = "BIAS"};
     (void)caps;
     const struct conv2d_pack_attr *a = p->attr;
     const struct ocelli_shape *w = &p->in[0].shape, *y = &p->out[0].shape;

@@ -7,15 +7,17 @@ const struct tunable conv2d_tile_tunables[] = {
     [T_PX] = {"PX", (const int[]){28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14,
                                   13, 12, 11, 10, 9,  8,  7,  6,  5,  4,  3,  2,  1,  0}},
     [T_NV] = {"NV", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 0}},
-    [T_ROWS] = {"ROWS", (const int[]){1,  2,  3,  4,  5,  6,  7,  8,   10,  12,  14,  16,  20, 24,
-                                      28, 32, 40, 48, 56, 64, 80, 112, 160, 224, 320, 448, 1024, 0}},
-    [T_SPLIT] = {"SPLIT", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
-    [T_CHUNK] = {"CHUNK", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
+    [T_ROWS] = {"ROWS",
+                (const int[]){1,  2,  3,  4,  5,  6,  7,  8,   10,  12,  14,  16,  20,   24,
+                              28, 32, 40, 48, 56, 64, 80, 112, 160, 224, 320, 448, 1024, 0}},
+    [T_SPLIT] = {"SPLIT",
+                 (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
+    [T_CHUNK] = {"CHUNK",
+                 (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
     {0},
 };
 
-/* Vectors of sums that leave registers for weights and one pixel. */
-static int max_tile(int v)
+int conv2d_max_tile(int v)
 {
     return v == 16 ? 28 : 12;
 }
@@ -23,12 +25,12 @@ static int max_tile(int v)
 /* The launch's view of the convolution. */
 struct shape {
     bool flat;
-    int rows, cols;        /* of y; flat: one row */
+    int rows, cols; /* of y; flat: one row */
     int in_blocks, out_blocks;
     int taps;
-    int step[2];           /* of the copy, from pixel to pixel */
-    int copy[2];           /* of x, from row to row, column to column of the copy */
-    int64_t images;        /* times groups */
+    int step[2];    /* of the copy, from pixel to pixel */
+    int copy[2];    /* of x, from row to row, column to column of the copy */
+    int64_t images; /* times groups */
 };
 
 static struct shape shape_of(const struct conv2d_blocked *g)
@@ -86,21 +88,22 @@ static double items(const struct shape *s, const int *tv, int which)
                                     : div_up((size_t)s->out_blocks, (size_t)tv[T_SPLIT]));
 }
 
-/* Cycles of the whole, on all units: the rounds of the largest work-item. What comes from beyond the
- * second-level cache, each once a work-item, comes at FAR_RATE bytes a cycle. */
+/* Cycles of the whole, on all units: the rounds of the largest work-item. What comes from beyond
+ * the second-level cache, each once a work-item, comes at FAR_RATE bytes a cycle. */
 #define FAR_RATE 16.0
 
 static double total_cycles(const struct conv2d_blocked *g, const struct shape *s,
                            const struct caps *caps, const int *tv)
 {
-    const int rows = s->flat ? 1 : MIN(tv[T_ROWS], s->rows), split = MIN(tv[T_SPLIT], s->out_blocks);
+    const int rows = s->flat ? 1 : MIN(tv[T_ROWS], s->rows),
+              split = MIN(tv[T_SPLIT], s->out_blocks);
     const double across = (double)div_up((size_t)s->cols, (size_t)tv[T_PX]);
     const double tiles = s->flat ? MIN(tv[T_ROWS], across) : rows * across;
     const double depth = (double)s->in_blocks * g->xv * s->taps;
     const double chunks = (double)div_up((size_t)s->in_blocks, (size_t)tv[T_CHUNK]);
     const double groups = (double)div_up((size_t)split, (size_t)tv[T_NV]);
-    const double tile = depth * step_cycles(tv[T_PX], tv[T_NV]) +
-                        chunks * (4.0 * tv[T_PX] * tv[T_NV] + 30);
+    const double tile =
+        depth * step_cycles(tv[T_PX], tv[T_NV]) + chunks * (4.0 * tv[T_PX] * tv[T_NV] + 30);
     const double pixels = s->flat ? tiles * tv[T_PX] * g->xv : copy_floats(g, s, tv[T_PX], rows);
     const double floats = (pixels + weight_floats(g, s, split)) * s->in_blocks;
     const double n = items(s, tv, T_ROWS) * items(s, tv, T_SPLIT) * (double)s->images;
@@ -123,7 +126,7 @@ static void choose_tile(const struct conv2d_blocked *g, const struct shape *s, i
 {
     double best = 0;
     for (int nv = 1; nv <= MIN(8, s->out_blocks); nv++) {
-        for (int px = max_tile(g->v) / nv; px >= 1; px--) {
+        for (int px = conv2d_max_tile(g->v) / nv; px >= 1; px--) {
             if (s->flat && px > s->cols)
                 continue;
             double tiles = (double)div_up((size_t)s->cols, (size_t)px) *
@@ -138,12 +141,13 @@ static void choose_tile(const struct conv2d_blocked *g, const struct shape *s, i
     }
 }
 
-#define CHUNK_BYTES (256 * 1024) /* weights of a chunk: they stay in a second-level cache beside the rest */
-#define COPY_BYTES (192 * 1024)  /* and so do the copied rows */
+#define CHUNK_BYTES \
+    (256 * 1024) /* weights of a chunk: they stay in a second-level cache beside the rest */
+#define COPY_BYTES (192 * 1024) /* and so do the copied rows */
 
 /* The chunk for given rows and split. */
-static void choose_chunk(const struct conv2d_blocked *g, const struct shape *s, const struct caps *caps,
-                         int *tv)
+static void choose_chunk(const struct conv2d_blocked *g, const struct shape *s,
+                         const struct caps *caps, int *tv)
 {
     double weights = weight_floats(g, s, tv[T_SPLIT]) * sizeof(float);
     double copy = copy_floats(g, s, tv[T_PX], tv[T_ROWS]) * sizeof(float);
@@ -199,7 +203,7 @@ bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const i
     for (int i = 0; conv2d_tile_tunables[i].name; i++)
         if (tv[i] < 1)
             return false;
-    return tv[T_PX] * tv[T_NV] <= max_tile(g.v) && tv[T_NV] <= s.out_blocks &&
+    return tv[T_PX] * tv[T_NV] <= conv2d_max_tile(g.v) && tv[T_NV] <= s.out_blocks &&
            (!s.flat || tv[T_PX] <= s.cols) && local_bytes(&g, &s, tv) <= caps->local_bytes;
 }
 
@@ -259,7 +263,7 @@ int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int
     launch_int(k, "chunk", MIN(tv[T_CHUNK], s.in_blocks));
     launch_local(k, "u", local_bytes(&g, &s, tv));
     launch_epilogue(k, p);
-    launch_grid3(k, (size_t)items(&s, tv, T_ROWS), (size_t)items(&s, tv, T_SPLIT), (size_t)s.images, 1,
-                 1, 1);
+    launch_grid3(k, (size_t)items(&s, tv, T_ROWS), (size_t)items(&s, tv, T_SPLIT), (size_t)s.images,
+                 1, 1, 1);
     return l->err;
 }

@@ -6,17 +6,13 @@
 enum { T_TILES, T_NV, T_SPLIT };
 
 const struct tunable conv2d_winograd_tunables[] = {
-    [T_TILES] = {"TILES", (const int[]){28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15,
-                                        14, 13, 12, 11, 10, 9,  8,  7,  6,  5,  4,  3,  2,  1, 0}},
+    [T_TILES] = {"TILES", (const int[]){28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14,
+                                        13, 12, 11, 10, 9,  8,  7,  6,  5,  4,  3,  2,  1,  0}},
     [T_NV] = {"NV", (const int[]){1, 2, 3, 4, 5, 6, 7, 8, 0}},
-    [T_SPLIT] = {"SPLIT", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
+    [T_SPLIT] = {"SPLIT",
+                 (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 1024, 0}},
     {0},
 };
-
-static int max_tile(int v)
-{
-    return v == 16 ? 28 : 12;
-}
 
 static int tiles_of(const struct conv2d *c)
 {
@@ -31,9 +27,9 @@ static double local_floats(const struct conv2d *c, int v, int tiles, int nv)
 /* The transformed input should leave some of the second-level cache to weights and results. */
 #define LOCAL_BYTES (720 * 1024)
 
-/* Cycles of the whole on all units. Transforms: 36 loads, about 120 sums and 36 stores for each vector. Weights
- * come from memory at `MEMORY_RATE` bytes a cycle for all units together, behind the arithmetic as far as that
- * hides it. */
+/* Cycles of the whole on all units. Transforms: 36 loads, about 120 sums and 36 stores for each
+ * vector. Weights come from memory at `MEMORY_RATE` bytes a cycle for all units together, behind
+ * the arithmetic as far as that hides it. */
 #define TRANSFORM_CYCLES 180
 #define MEMORY_RATE 9.0
 
@@ -54,13 +50,14 @@ static double total_cycles(const struct conv2d *c, int v, const struct caps *cap
 }
 
 /* The best sizes and their cost; false: none fits. */
-static bool best_sizes(const struct conv2d *c, int v, const struct caps *caps, int *tv, double *cost)
+static bool best_sizes(const struct conv2d *c, int v, const struct caps *caps, int *tv,
+                       double *cost)
 {
     const double limit = (double)MIN(caps->local_bytes, (size_t)LOCAL_BYTES) / sizeof(float);
     const int blocks = c->out_c / v;
     *cost = 0;
     for (int nv = 1; nv <= MIN(8, blocks); nv++) {
-        for (int tiles = max_tile(v) / nv; tiles >= 1; tiles--) {
+        for (int tiles = conv2d_max_tile(v) / nv; tiles >= 1; tiles--) {
             if (local_floats(c, v, tiles, nv) > limit)
                 continue;
             for (const int *split = conv2d_winograd_tunables[T_SPLIT].values; *split; split++) {
@@ -99,8 +96,9 @@ bool conv2d_winograd_valid(const struct problem *p, const struct caps *caps, con
     struct conv2d_blocked g;
     if (conv2d_blocked_geometry(&g, p) != 0 || tv[T_TILES] < 1 || tv[T_NV] < 1 || tv[T_SPLIT] < 1)
         return false;
-    return tv[T_TILES] * tv[T_NV] <= max_tile(g.v) && tv[T_NV] <= g.c.out_c / g.v &&
-           local_floats(&g.c, g.v, tv[T_TILES], tv[T_NV]) * sizeof(float) <= (double)caps->local_bytes;
+    return tv[T_TILES] * tv[T_NV] <= conv2d_max_tile(g.v) && tv[T_NV] <= g.c.out_c / g.v &&
+           local_floats(&g.c, g.v, tv[T_TILES], tv[T_NV]) * sizeof(float) <=
+               (double)caps->local_bytes;
 }
 
 bool conv2d_winograd_applicable(const struct problem *p, const struct caps *caps)
@@ -145,6 +143,7 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
     launch_local(k, "v", (size_t)local_floats(c, g.v, tv[T_TILES], tv[T_NV]) * sizeof(float));
     launch_epilogue(k, p);
     launch_grid3(k, div_up((size_t)tiles_of(c), (size_t)tv[T_TILES]),
-                 div_up((size_t)blocks, (size_t)tv[T_SPLIT]), (size_t)c->n * (size_t)c->groups, 1, 1, 1);
+                 div_up((size_t)blocks, (size_t)tv[T_SPLIT]), (size_t)c->n * (size_t)c->groups, 1,
+                 1, 1);
     return l->err;
 }

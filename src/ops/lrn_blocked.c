@@ -1,5 +1,5 @@
-/* lrn on blocked channels (ops/conv2d_blocked.h). An operation of its own, for lrn itself takes tensors of
- * any rank. */
+/* lrn on blocked channels (ops/conv2d_blocked.h). An operation of its own, for lrn itself takes
+ * tensors of any rank. */
 #include "ops/conv2d_blocked.h"
 #include "ops/shared.h"
 

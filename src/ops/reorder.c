@@ -4,10 +4,18 @@
 #include "ops/shared.h"
 
 static const struct attr attrs[] = {
-    {.name = "block", .type = ATTR_INT, .offset = offsetof(struct reorder_attr, block), .count = 1,
-     .min = 0, .max = 16},
-    {.name = "channels", .type = ATTR_INT, .offset = offsetof(struct reorder_attr, channels),
-     .count = 1, .min = 0, .max = CONV2D_MAX},
+    {.name = "block",
+     .type = ATTR_INT,
+     .offset = offsetof(struct reorder_attr, block),
+     .count = 1,
+     .min = 0,
+     .max = 16},
+    {.name = "channels",
+     .type = ATTR_INT,
+     .offset = offsetof(struct reorder_attr, channels),
+     .count = 1,
+     .min = 0,
+     .max = CONV2D_MAX},
     ATTR_END,
 };
 

@@ -7,8 +7,10 @@
 
 #include "oracle/random.h"
 
-/* Where element (n, c, i) is, i the pixel: in N x C/V x H x W x V, or where v is 1 in N x C x H x W. */
-static inline int64_t blocked_at(int64_t n, int64_t c, int64_t i, int64_t blocks, int64_t area, int64_t v)
+/* Where element (n, c, i) is, i the pixel: in N x C/V x H x W x V, or where v is 1 in N x C x H x
+ * W. */
+static inline int64_t blocked_at(int64_t n, int64_t c, int64_t i, int64_t blocks, int64_t area,
+                                 int64_t v)
 {
     return ((n * blocks + c / v) * area + i) * v + c % v;
 }

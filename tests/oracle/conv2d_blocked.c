@@ -25,8 +25,10 @@ static void visit(void *user, int64_t x, int64_t w, int64_t y)
     row = row * taps + tap;
     if (g->form == FORM_DIRECT)
         row = row * g->xv + depth % g->xv;
-    const int64_t xi = blocked_at(x / in / all_in, x / in % all_in, x % in, all_in / g->xv, in, g->xv);
-    const int64_t yi = blocked_at(y / out / all_out, y / out % all_out, y % out, all_out / g->v, out, g->v);
+    const int64_t xi =
+        blocked_at(x / in / all_in, x / in % all_in, x % in, all_in / g->xv, in, g->xv);
+    const int64_t yi =
+        blocked_at(y / out / all_out, y / out % all_out, y % out, all_out / g->v, out, g->v);
     const double t = s->x[xi] * s->w[row * g->v + m % g->v];
     s->y[yi] += t;
     s->mag[yi] += fabs(t);
@@ -53,7 +55,8 @@ static struct tile spread(const struct sums *s, int64_t n, int64_t ch, int64_t h
         int64_t ih = h + j / 6, iw = w + j % 6;
         if (ih < 0 || ih >= c->in[0] || iw < 0 || iw >= c->in[1])
             continue;
-        double d = s->x[blocked_at(n, ch, ih * c->in[1] + iw, (int64_t)c->in_c * c->groups / s->g->v, area, s->g->v)];
+        double d = s->x[blocked_at(n, ch, ih * c->in[1] + iw,
+                                   (int64_t)c->in_c * c->groups / s->g->v, area, s->g->v)];
         for (int i = 0; i < 36; i++) {
             double b = BT[i / 6][j / 6] * BT[i % 6][j % 6];
             t.v[i] += b * d;
@@ -137,7 +140,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
     conv2d_walk(&(struct conv2d_walk){&x, &w, &y, &conv}, visit, &s);
 }
 
-/* Winograd's sums go through both transforms, whose factors for whole numbers are up to 10 and 19 a side. */
+/* Winograd's sums go through both transforms, whose factors for whole numbers are up to 10 and 19 a
+ * side. */
 static double terms(const struct problem *p, int k)
 {
     struct conv2d_blocked g;
@@ -152,10 +156,13 @@ static double terms(const struct problem *p, int k)
 /* Winograd: few and small, for the sums to stay whole. */
 static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
 {
-    if (mode != FILL_INTEGER || ((const struct conv2d_blocked_attr *)p->attr)->form != FORM_WINOGRAD || i > 1)
+    if (mode != FILL_INTEGER ||
+        ((const struct conv2d_blocked_attr *)p->attr)->form != FORM_WINOGRAD || i > 1)
         return false;
     for (int64_t j = 0; j < shape_count(&p->in[i].shape); j++)
-        x[j] = pick(seed + (uint64_t)i, (uint64_t)j, 0, 3) ? 0 : pick(seed + (uint64_t)i, (uint64_t)j + 7777, -2, 2);
+        x[j] = pick(seed + (uint64_t)i, (uint64_t)j, 0, 3)
+                   ? 0
+                   : pick(seed + (uint64_t)i, (uint64_t)j + 7777, -2, 2);
     return true;
 }
 
@@ -164,12 +171,14 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     struct conv2d_random k = conv2d_pick(seed, budget / 64);
     const int form = pick(seed, 60, 0, 2), v = 4 << pick(seed, 61, 0, 2);
     const int plain = form == FORM_DIRECT && k.g == 1 && pick(seed, 62, 0, 2) == 0;
-    const int in = plain ? k.in_c : (k.in_c + v - 1) / v, o = (k.out_c + v - 1) / v, b = plain ? 1 : v;
+    const int in = plain ? k.in_c : (k.in_c + v - 1) / v, o = (k.out_c + v - 1) / v,
+              b = plain ? 1 : v;
     if (form == FORM_WINOGRAD) {
         for (int i = 0; i < 2; i++)
             k.in[i] = MAX(k.in[i], 3);
-        text_add(out, "conv2d_blocked x=%dx%dx%dx%dx%d w=%dx36x%dx%d form=winograd pad=%d,%d,%d,%d", k.n, in,
-                 k.in[0], k.in[1], v, o, in * v, v, k.pad[0], k.pad[1], k.pad[2], k.pad[3]);
+        text_add(out, "conv2d_blocked x=%dx%dx%dx%dx%d w=%dx36x%dx%d form=winograd pad=%d,%d,%d,%d",
+                 k.n, in, k.in[0], k.in[1], v, o, in * v, v, k.pad[0], k.pad[1], k.pad[2],
+                 k.pad[3]);
     } else {
         text_add(out, "conv2d_blocked x=%dx%dx%dx%d", k.n, plain ? in : in * k.g, k.in[0], k.in[1]);
         if (!plain)

@@ -79,7 +79,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     else if (form == FORM_WINOGRAD)
         text_add(out, "conv2d_pack w=%dx%dx3x3", m, c);
     else
-        text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, form == FORM_DIRECT ? c : 1, r, pick(seed, 7, 1, 5));
+        text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, form == FORM_DIRECT ? c : 1, r,
+                 pick(seed, 7, 1, 5));
     text_add(out, " form=%s block=%d x_block=%d", conv2d_form_words[form], v, b);
 }
 
