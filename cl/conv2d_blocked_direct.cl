@@ -45,10 +45,19 @@ static inline void copy_row(__local float *u, __global const float *x, int n, in
 }
 #endif
 
+/* What the epilogue will read is fetched while the products are made. */
+#if defined(FLAT) && defined(EPI_RESIDUAL)
+#define AHEAD_PARAM , __global const float *ahead, int ahead_step
+#define AHEAD(p, step) , p, step
+#else
+#define AHEAD_PARAM
+#define AHEAD(p, step)
+#endif
+
 /* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col`
  * lead from tap to tap. */
 static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int nc, int kh, int kw,
-                            int plane, int row, int col, int w_block)
+                            int plane, int row, int col, int w_block AHEAD_PARAM)
 {
 #pragma unroll 1
     for (int c = 0; c < nc; c++, x += plane) {
@@ -66,6 +75,12 @@ static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int
 #pragma unroll
                     for (int k = 0; k < (PX + VW - 1) / VW; k++)
                         fetch_line(p + plane + (i + k * VW) * VW);
+#ifdef EPI_RESIDUAL
+                    if (c < NV)
+#pragma unroll
+                        for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                            fetch_line(ahead + (size_t)c * ahead_step + (i + k * VW) * VW);
+#endif
 #endif
 #pragma unroll
                     for (int o = 0; o < NV; o++) {
@@ -153,7 +168,7 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                                             : start;
                     }
                     multiply(acc, xt, wc + (size_t)first * w_block, nc, kh, kw, plane, dh * pitch,
-                             dw * X_BLOCK, w_block);
+                             dw * X_BLOCK, w_block AHEAD(residual + (to - y), area * VW));
 #pragma unroll
                     for (int k = 0; k < NV; k++) {
 #pragma unroll
