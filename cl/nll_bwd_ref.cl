@@ -6,9 +6,9 @@
 #define WEIGHT_OF(t) 1.0f
 #endif
 #ifdef IGNORE
-#define IGNORED(t) ((t) == ignored)
+#define MEANT(t, c) ((t) == (c) && (t) != ignored)
 #else
-#define IGNORED(t) false
+#define MEANT(t, c) ((t) == (c))
 #endif
 
 __kernel void nll_bwd_ref(__global float *restrict dx, __global const float *restrict dy,
@@ -20,5 +20,5 @@ __kernel void nll_bwd_ref(__global float *restrict dx, __global const float *res
         return;
     const int row = i / area, c = row % classes, j = row / classes * area + i % area;
     const T t = target[j];
-    dx[i] = t == c && !IGNORED(t) ? -WEIGHT_OF(c) * dy[j] : 0.0f;
+    dx[i] = MEANT(t, c) ? -WEIGHT_OF(c) * dy[j] : 0.0f;
 }

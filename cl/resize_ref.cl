@@ -40,8 +40,11 @@ __kernel void resize_ref_taps(__global int2 *restrict taps, int first, int n, in
     const bool outside = CROP && (q < 0 || q > extent - 1 || (q == extent - 1 && rest > 0));
     float weight[TAPS], sum = 0.0f;
     for (int t = 0; t < TAPS; t++) {
-        const bool counts = !EXCLUDE || TAPS == 1 || (from + t >= 0 && from + t < extent);
-        weight[t] = counts ? tap_weight(t, r, a) : 0.0f;
+        weight[t] = tap_weight(t, r, a);
+#if EXCLUDE && TAPS > 1
+        if (from + t < 0 || from + t >= extent)
+            weight[t] = 0.0f;
+#endif
         sum += weight[t];
     }
     for (int t = 0; t < TAPS; t++) {

@@ -16,71 +16,22 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
+import zlib
 
-EXE = pathlib.Path(sys.argv[1]).resolve()
+from clitest import ENV, EXE, SEED, TMP, bad, doc, empty, good, main, need, ocelli, test
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TMP = pathlib.Path(tempfile.mkdtemp(prefix="ocelli-cli-"))
-SEED = int(os.environ.get("OCELLI_TEST_SEED", random.randrange(1 << 30)))
 rng = random.Random(SEED)
-ENV = {**os.environ, "XDG_CACHE_HOME": str(TMP / "cache"), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
-for name in ("OCELLI_DEVICE", "OCELLI_PLATFORM", "OCELLI_FAULT", "OCELLI_CACHE_DIR", "OCELLI_KERNEL_DIR"):
-    ENV.pop(name, None)
 
-COMMANDS = ["devices", "train", "eval", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
-tests = []
-
-
-def test(f):
-    tests.append(f)
-    return f
-
-
-# ---- Running and checking ----
-
-
-def ocelli(*words, env=None, stdout=subprocess.PIPE, cwd=None, **kw):
-    return subprocess.run([str(EXE), *map(str, words)], env={**ENV, **(env or {})}, stdout=stdout,
-                          stderr=subprocess.PIPE, text=True, cwd=cwd or TMP, timeout=300, **kw)
-
-
-def good(*words, **kw):
-    r = ocelli(*words, **kw)
-    assert r.returncode == 0, "%s: status %d: %s" % (words, r.returncode, r.stderr)
-    # Neither a warning of ours nor one of the driver's compiler.
-    assert r.stderr == "", "%s: %s" % (words, r.stderr)
-    return r.stdout
-
-
-def doc(*words, **kw):
-    return json.loads(good(*words, "--json", **kw))
-
-
-def bad(status, *words, says="", **kw):
-    """Fails with that status and one line, and prints nothing else."""
-    r = ocelli(*words, **kw)
-    lines = r.stderr.splitlines()
-    assert r.returncode == status, "%s: status %d, not %d: %s" % (words, r.returncode, status, r.stderr)
-    assert len(lines) == 1 and lines[0].startswith("ocelli: "), "%s: not one line: %r" % (words, r.stderr)
-    assert ": " in lines[0][8:], "%s: does not say what and why: %r" % (words, lines[0])
-    assert says in lines[0], "%s: %r lacks %r" % (words, lines[0], says)
-    return r
-
-
-def empty(folder):
-    left = [str(p) for p in pathlib.Path(folder).rglob("*")] if pathlib.Path(folder).exists() else []
-    assert not left, "left behind: %s" % left
+COMMANDS = ["devices", "train", "eval", "classify", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
+FILES = {"checkpoint", "metrics.csv", "curves.svg", "model.onnx", "labels.txt", "samples"}
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 def only_finished_files(folder):
-    left = {p.name for p in folder.iterdir()} - {"checkpoint", "metrics.csv", "curves.svg", "model.onnx"}
+    left = {p.name for p in folder.iterdir()} - FILES
     assert not left, "left behind: %s" % left
-
-
-def need(d, *keys):
-    missing = [k for k in keys if k not in d]
-    assert not missing, "JSON lacks %s: has %s" % (missing, sorted(d))
 
 
 # ---- A dataset that is learnt in seconds: a bright patch whose place is the class ----
@@ -148,11 +99,12 @@ def wrong_usage():
         bad(2, c, "--seed", says="--seed")
         bad(2, c, "--seed", "-1", says="--seed")
         bad(2, c, "--json=1", says="--json")
-        if c != "onnx-test":
+        if c not in ("onnx-test", "classify"):
             bad(2, c, "a", "b", "c")
         bad(2, c, "--device", "", says="--device")
-    for c in ("train", "eval", "info", "dump", "bench"):
+    for c in ("train", "eval", "classify", "info", "dump", "bench"):
         bad(2, c, says=c)
+    bad(2, "classify", "lenet5", says="IMAGE")
     bad(2, "train", "lenet5", says="--data")
     bad(2, "eval", "lenet5", says="--data")
 
@@ -170,6 +122,16 @@ def bad_values():
 
 
 @test
+def augmentation():
+    d = doc(*SHORT, "--augment", "flip,crop=2,color", "--out", TMP / "varied")
+    assert d["epochs"][-1]["train_loss"] < 2.3, d["epochs"]
+    for words, says in (("mirror", "mirror"), ("crop=x", "crop=x"), ("flip,,crop", '""'), ("crop=4x", "crop=4x")):
+        bad(2, *SHORT, "--augment", words, "--out", TMP / "never", says=says)
+    bad(1, *SHORT, "--augment", "crop=28", "--out", TMP / "never", says="crop by 28")
+    bad(1, *SHORT, "--augment", "color=2", "--out", TMP / "never", says="color 2")
+
+
+@test
 def optimizers():
     """Each one learns: the loss falls below that of guessing, ln 10."""
     for name in ("rmsprop", "adagrad", "adam"):
@@ -179,8 +141,7 @@ def optimizers():
 
 @test
 def not_in_this_version():
-    for words in (("--devices", 2), ("--augment", "flip")):
-        bad(1, *SHORT, *words, "--out", TMP / "never", says="this version")
+    bad(1, *SHORT, "--devices", 2, "--out", TMP / "never", says="this version")
     bad(1, "train", "resnet51", *SOURCE, says="lenet5")
     bad(1, "info", "resnet51", says="lenet5")
     bad(1, "info", "model.onnx", says="model.onnx")
@@ -344,6 +305,146 @@ def doctor():
     assert wrong == ["scale, add"], wrong
 
 
+# ---- Classifying pictures ----
+
+
+def png(path, rows, channels=1):
+    """rows: a list of bytes objects."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", len(rows[0]) // channels, len(rows), 8, {1: 0, 3: 2}[channels], 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) +
+                     chunk(b"IDAT", zlib.compress(b"".join(b"\0" + r for r in rows))) + chunk(b"IEND", b""))
+    return path
+
+
+def one_grey(c):
+    """The rows of a picture of class c, as make_data() draws them."""
+    rows = [bytearray(28) for _ in range(28)]
+    for y in range(8):
+        at = 2 + c % 5 * 5
+        rows[4 + c // 5 * 12 + y][at : at + 5] = bytes(5 * [228])
+    return [bytes(r) for r in rows]
+
+
+def one_each(folder):
+    """A picture of each class."""
+    folder.mkdir(exist_ok=True)
+    files = []
+    for c in range(10):
+        files.append(png(folder / ("%s.png" % WORDS[c]), one_grey(c)))
+    return files
+
+
+@test
+def classify():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    d = doc("classify", net, *files, "--top", 3)
+    need(d, "model", "preprocess", "labels", "images")
+    assert [one["file"] for one in d["images"]] == [str(f) for f in files]
+    for c, one in enumerate(d["images"]):
+        need(one, "file", "width", "height", "top", "softmax")
+        p = [t["probability"] for t in one["top"]]
+        assert len(p) == 3 and p == sorted(p, reverse=True) and 0 <= p[2] and sum(p) <= 1.000001, p
+        assert one["top"][0]["class"] == c and one["top"][0]["label"] == WORDS[c], one
+        assert one["width"] == one["height"] == 28 and one["softmax"]
+    every = doc("classify", net, files[0], "--top", 99)["images"][0]["top"]
+    assert len(every) == 10 and abs(sum(t["probability"] for t in every) - 1) < 1e-6
+    # Its own model.onnx beside its labels.txt is the same network.
+    same = doc("classify", net / "model.onnx", *files, "--top", 3)["images"]
+    assert [[t["label"] for t in one["top"]] for one in same] == [[t["label"] for t in one["top"]] for one in d["images"]]
+    text = good("classify", net, *files)
+    assert re.search(r"three.png \(28x28\)\n  three +\d+\.\d\d %$", text, re.M), text
+    assert "scale=1/255" in text and "softmax" in text and "\033" not in text
+    quiet = good("classify", net, *files, "--quiet").splitlines()
+    assert [line.split("\t")[1] for line in quiet] == WORDS
+    # What training left to try.
+    samples = sorted((net / "samples").iterdir())
+    assert len(samples) == 10
+    for f, one in zip(samples, doc("classify", net, *samples)["images"]):
+        assert f.name == "%s-%s.png" % (f.name.split("-")[0], one["top"][0]["label"]), (f, one)
+
+
+@test
+def classify_scores():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    auto, yes = (doc("classify", net, files[3], "--softmax", w)["images"] for w in ("auto", "yes"))
+    assert auto == yes and auto[0]["softmax"]
+    raw = doc("classify", net, files[3], "--softmax", "no", "--top", 10)["images"][0]
+    assert not raw["softmax"] and raw["top"][0]["class"] == 3 and raw["top"][9]["probability"] < 0, raw
+    # A colour picture of the same light, four times as large, and one that is dark on white.
+    large = [bytes(v for v in row for _ in range(6)) for row in one_grey(3) for _ in range(2)]
+    top = doc("classify", net, png(TMP / "rgb.png", large, 3))["images"][0]["top"][0]
+    assert top["class"] == 3 and abs(top["probability"] - auto[0]["top"][0]["probability"]) < 1e-3, top
+    dark = png(TMP / "dark.png", [bytes(255 - v for v in row) for row in one_grey(3)])
+    inverted = doc("classify", net, dark, "--preprocess", "unit,invert=yes")
+    assert "invert=yes" in inverted["preprocess"]
+    top = inverted["images"][0]["top"][0]
+    assert top["class"] == 3 and abs(top["probability"] - auto[0]["top"][0]["probability"]) < 1e-4, top
+
+
+@test
+def classify_bad_pictures():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    broken = {"empty.png": (b"", "empty"), "text.jpg": (b"hello, world\n", "neither a JPEG nor a PNG"),
+              "cut.png": (files[1].read_bytes()[:-20], "truncated"), "is.gif": (b"GIF89a" + bytes(50), "GIF")}
+    for name, (data, _) in broken.items():
+        (TMP / name).write_bytes(data)
+    for name, (_, why) in broken.items():
+        bad(1, "classify", net, TMP / name, says=why)
+        assert name in bad(1, "classify", net, TMP / name).stderr
+    bad(1, "classify", net, TMP / "none.png", says="none.png")
+    bad(1, "classify", net, TMP, says=str(TMP))
+    words = ["classify", net, files[4], *[TMP / name for name in broken], files[5]]
+    r = ocelli(*words)
+    assert r.returncode == 1 and len(r.stderr.splitlines()) == len(broken), r.stderr
+    assert "four.png" in r.stdout and "five.png" in r.stdout
+    r = ocelli(*words, "--json")
+    images = json.loads(r.stdout)["images"]
+    assert r.returncode == 1 and len(images) == 2 + len(broken)
+    assert [len(one["top"]) for one in images] == [5] + [0] * len(broken) + [5]
+    assert "GIF" in images[4]["error"]
+
+
+@test
+def classify_labels():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    names = TMP / "names.txt"
+    names.write_text("".join("n%08d thing %d, with commas\r\n" % (c, c) for c in range(10)))
+    d = doc("classify", net, files[7], "--labels", names)
+    assert d["images"][0]["top"][0]["label"] == "thing 7, with commas" and d["labels"] == str(names)
+    names.write_text("".join("%d\n" % c for c in range(9)))
+    bad(1, "classify", net, files[7], "--labels", names, says="9 labels, the network 10 classes")
+    bad(1, "classify", net, files[7], "--labels", TMP / "none.txt", says="none.txt")
+    names.write_bytes(b"a\0b\n")
+    bad(1, "classify", net, files[7], "--labels", names, says="not a text file")
+    # Without any, classes have numbers.
+    alone = TMP / "alone"
+    alone.mkdir()
+    shutil.copy(net / "model.onnx", alone)
+    assert doc("classify", alone / "model.onnx", files[7])["images"][0]["top"][0]["label"] is None
+    assert "class 7" in good("classify", alone / "model.onnx", files[7])
+
+
+@test
+def classify_refuses():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    bad(2, "classify", net, files[0], "--preprocess", "imagenet", says="torchvision")
+    bad(2, "classify", net, files[0], "--preprocess", "resize=0", says="--preprocess: resize=0")
+    bad(1, "classify", net, files[0], "--preprocess", "crop=32", says="1x1x28x28")
+    bad(2, "classify", net, files[0], "--top", "0", says="--top")
+    bad(2, "classify", net, files[0], "--softmax", "maybe", says="--softmax")
+    bad(1, "classify", TMP / "nowhere", files[0], says="nowhere")
+    bad(1, "classify", net, files[0], "--device", "null", says="null")
+    bad(1, "classify", net, files[0], "--device", "99", says="99")
+    huge = bytearray(files[0].read_bytes())
+    huge[16:24] = struct.pack(">II", 1 << 20, 1 << 20)
+    huge[29:33] = struct.pack(">I", zlib.crc32(bytes(huge[12:29])))
+    (TMP / "huge.png").write_bytes(bytes(huge))
+    bad(1, "classify", net, TMP / "huge.png", says="above the limit")
+
+
 # ---- Training ----
 
 
@@ -357,7 +458,8 @@ def train_document():
         need(one, "train_loss", "train_accuracy", "test_accuracy", "seconds")
     assert d["test_accuracy"] == d["epochs"][-1]["test_accuracy"] > 0.9, d["test_accuracy"]
     assert d["epochs"][1]["train_loss"] < d["epochs"][0]["train_loss"]
-    assert {p.name for p in out.iterdir()} == {"checkpoint", "metrics.csv", "curves.svg", "model.onnx"}
+    assert {p.name for p in out.iterdir()} == FILES
+    assert (out / "labels.txt").read_text().split() == WORDS
     assert len((out / "metrics.csv").read_text().splitlines()) == 3
     assert "</svg>" in (out / "curves.svg").read_text()
     e = doc("eval", out, *SOURCE)
@@ -396,13 +498,12 @@ def same_seed_same_bits():
     assert a != checkpoint(trained("c", "--seed", 2))
 
 
-@test
-def progress_on_a_terminal():
+def on_terminal(*words, env=None):
     pid, fd = pty.fork()
     if pid == 0:
         try:
             os.chdir(TMP)
-            os.execve(EXE, [str(w) for w in (EXE, *LONG, "--out", TMP / "terminal")], ENV)
+            os.execve(EXE, [str(w) for w in (EXE, *words)], {**ENV, **(env or {})})
         finally:
             os._exit(127)
     seen = b""
@@ -414,7 +515,31 @@ def progress_on_a_terminal():
     _, status = os.waitpid(pid, 0)
     os.close(fd)
     assert os.waitstatus_to_exitcode(status) == 0, seen[-2000:]
-    text = seen.decode()
+    return seen.decode()
+
+
+@test
+def compiling_on_a_terminal():
+    env = {"XDG_CACHE_HOME": str(TMP / "cold")}
+    text = on_terminal("bench", "lenet5", "--runs", 1, env=env)
+    lines = re.findall(r"compiling kernels  (\d+)/(\d+)", text)
+    assert lines and all(int(a) <= int(b) for a, b in lines), text
+    assert text.rindex("compiling") < text.rindex("\r\x1b[K")
+    assert "compiling" not in on_terminal("bench", "lenet5", "--runs", 1, env=env)
+
+
+@test
+def classify_on_a_terminal():
+    net, files = trained("a"), one_each(TMP / "pictures")
+    text = on_terminal("classify", net, *files)
+    assert re.search(r"\n  two +\d+\.\d\d %  █+\r\n", text), text
+    assert all(len(line) < 80 for line in re.sub(r"\r[^\n]*\x1b\[K", "", text).split("\r\n")), text
+    assert "#" in on_terminal("classify", net, files[0], env={"LC_ALL": "C"})
+
+
+@test
+def progress_on_a_terminal():
+    text = on_terminal(*LONG, "--out", TMP / "terminal")
     bars = re.findall(r"\r([^\r\n]*)\x1b\[K", text)
     drawn = [b for b in bars if "images/s" in b]
     assert drawn and all("left" in b for b in drawn) and any("loss" in b for b in drawn), bars[:3]
@@ -633,26 +758,6 @@ def resume_after_the_end():
     d = doc(*SHORT, "--out", out, "--resume")
     assert d["resumed"] and checkpoint(out) == before
     assert d["test_accuracy"] == doc("eval", out, *SOURCE)["accuracy"]
-
-
-def main():
-    wanted = [t for t in tests if len(sys.argv) < 3 or any(w in t.__name__ for w in sys.argv[2:])]
-    failed = 0
-    print("# OCELLI_TEST_SEED=%d" % SEED, flush=True)
-    for n, t in enumerate(wanted, 1):
-        begin = time.monotonic()
-        try:
-            t()
-            print("ok %d - %s" % (n, t.__name__))
-            print("# %.1f s" % (time.monotonic() - begin), flush=True)
-        except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError) as e:
-            failed += 1
-            print("not ok %d - %s" % (n, t.__name__))
-            for line in str(e).splitlines()[:20] or [type(e).__name__]:
-                print("# " + line, flush=True)
-    print("1..%d" % len(wanted))
-    shutil.rmtree(TMP, ignore_errors=True)
-    return 1 if failed or not wanted else 0
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,6 +10,8 @@
 
 #include "base/hash.h"
 #include "data/idx.h"
+#include "data/augment.h"
+#include "data/dataset.h"
 #include "data/loader.h"
 #include "idxfile.h"
 #include "tempdir.h"
@@ -371,6 +374,140 @@ START_TEST(test_loader_hold)
 }
 END_TEST
 
+/* ---- Augmentation: a dataset whose pixels say where they are ---- */
+
+enum { AN = 40, AC = 3, AH = 6, AW = 5 };
+
+static uint8_t place(int image, int c, int y, int x)
+{
+    return (uint8_t)(1 + (image * 7 + c * 50 + y * AW + x) % 200);
+}
+
+/* Three channels in memory: no file format that is read here has them. */
+static struct ocelli_dataset colored(uint8_t *pixels, uint8_t *labels)
+{
+    for (int i = 0; i < AN; i++) {
+        labels[i] = (uint8_t)(i % 10);
+        for (int c = 0; c < AC; c++)
+            for (int y = 0; y < AH; y++)
+                for (int x = 0; x < AW; x++)
+                    *pixels++ = place(i, c, y, x);
+    }
+    return (struct ocelli_dataset){
+        .info = {"colored", AN, AC, AH, AW, 10, NULL},
+        .images = {.data = pixels - AN * AC * AH * AW},
+        .labels = {.data = labels},
+        .image_bytes = AC * AH * AW,
+    };
+}
+
+/* How image i came out: mirrored or not, moved by dy and dx; false: in no way that is allowed. */
+static bool find_change(const float *got, int i, int crop, bool *flip, int *dy, int *dx)
+{
+    for (int m = 0; m < 2 * (2 * crop + 1) * (2 * crop + 1); m++) {
+        bool same = true;
+        *flip = m & 1;
+        *dy = m / 2 / (2 * crop + 1) - crop;
+        *dx = m / 2 % (2 * crop + 1) - crop;
+        for (int k = 0; same && k < AC * AH * AW; k++) {
+            int y = k / AW % AH + *dy, x = (*flip ? AW - 1 - k % AW : k % AW) + *dx;
+            bool inside = y >= 0 && y < AH && x >= 0 && x < AW;
+            float want = inside ? (float)place(i, k / AW / AH, y, x) / 255.0f : 0;
+            same = got[k] == want;
+        }
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(test_flip_and_crop)
+{
+    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    struct ocelli_dataset ds = colored(pixels, labels);
+    struct augmenter a;
+    int flips = 0, moved[2][5] = {{0}};
+    assert_ok(augment_init(&a, &ds, &(struct ocelli_augment){.flip = true, .crop = 2}, 5));
+    for (int epoch = 0; epoch < 10; epoch++) {
+        for (int i = 0; i < AN; i++) {
+            float got[AC * AH * AW], again[AC * AH * AW];
+            bool flip;
+            int dy, dx;
+            augment_image(&a, epoch, i, pixels + i * AC * AH * AW, got);
+            augment_image(&a, epoch, i, pixels + i * AC * AH * AW, again);
+            ck_assert_mem_eq(got, again, sizeof(got));
+            ck_assert_msg(find_change(got, i, 2, &flip, &dy, &dx), "image %d", i);
+            flips += flip;
+            moved[0][dy + 2]++;
+            moved[1][dx + 2]++;
+        }
+    }
+    ck_assert(flips > 150 && flips < 250); /* of 400 */
+    for (int d = 0; d < 5; d++)
+        ck_assert(moved[0][d] > 40 && moved[0][d] < 130 && moved[1][d] > 40 && moved[1][d] < 130);
+}
+END_TEST
+
+/* Colours change by one affine function an image and channel, within the bounds; not more than that. */
+START_TEST(test_colors)
+{
+    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    struct ocelli_dataset ds = colored(pixels, labels);
+    struct augmenter a;
+    double spread = 0;
+    assert_ok(augment_init(&a, &ds, &(struct ocelli_augment){.color = 0.1f}, 5));
+    for (int i = 0; i < AN; i++) {
+        float got[AC * AH * AW], first = 0;
+        augment_image(&a, 3, i, pixels + i * AC * AH * AW, got);
+        for (int c = 0; c < AC; c++) {
+            const float *v = got + c * AH * AW;
+            const uint8_t *u = pixels + (i * AC + c) * AH * AW;
+            int p = -1, q = -1; /* the darkest and the lightest that were not clamped */
+            for (int k = 0; k < AH * AW; k++) {
+                if (v[k] <= 0 || v[k] >= 1)
+                    continue;
+                p = p < 0 || u[k] < u[p] ? k : p;
+                q = q < 0 || u[k] > u[q] ? k : q;
+            }
+            ck_assert(p >= 0 && u[p] < u[q]);
+            float slope = (v[q] - v[p]) * 255 / (float)(u[q] - u[p]);
+            ck_assert(slope > 0.899f && slope < 1.101f);
+            first = c == 0 ? slope : first;
+            ck_assert(fabsf(slope - first) < 1e-3f); /* one contrast for all channels */
+            spread += fabs((double)v[p] - u[p] / 255.0);
+        }
+    }
+    ck_assert(spread / (AN * AC) > 1e-3 && spread / (AN * AC) < 0.2);
+}
+END_TEST
+
+/* The principal components of colours that lie on a line are that line. */
+START_TEST(test_principal_colors)
+{
+    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    struct ocelli_dataset ds = colored(pixels, labels);
+    struct augmenter a;
+    for (int i = 0; i < AN; i++)
+        for (int k = 0; k < AH * AW; k++)
+            for (int c = 0; c < AC; c++)
+                pixels[(i * AC + c) * AH * AW + k] = (uint8_t)((c + 1) * ((i * 31 + k * 17) % 80));
+    assert_ok(augment_init(&a, &ds, &(struct ocelli_augment){.color = 0.1f}, 5));
+    for (int k = 0, found = 0; k < 3; k++) {
+        const float *v = a.principal[k];
+        float size = sqrtf(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
+        if (size < 1e-3f)
+            continue;
+        ck_assert_int_eq(found++, 0);
+        ck_assert(fabsf(v[1] / v[0] - 2) < 1e-3f && fabsf(v[2] / v[0] - 3) < 1e-3f);
+        ck_assert(fabsf(size - 0.339f) < 0.02f); /* 80 / sqrt(12) * sqrt(14) / 255 */
+    }
+    assert_fails(augment_init(&a, &ds, &(struct ocelli_augment){.crop = AW}, 5), OCELLI_ERR_INVALID,
+                 "crop by 5");
+    assert_fails(augment_init(&a, &ds, &(struct ocelli_augment){.color = -1}, 5), OCELLI_ERR_INVALID,
+                 "color -1");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("data");
@@ -385,6 +522,9 @@ int main(void)
     tcase_add_test(t, test_loader_order);
     tcase_add_test(t, test_loader_sequence);
     tcase_add_test(t, test_loader_hold);
+    tcase_add_test(t, test_flip_and_crop);
+    tcase_add_test(t, test_colors);
+    tcase_add_test(t, test_principal_colors);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

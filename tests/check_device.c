@@ -338,7 +338,6 @@ START_TEST(threads_build_the_same)
     int done = 0;
     assert_ok(open_named(&d, NULL, NULL));
     d->caps.quirks &= ~(unsigned)QUIRK_SERIAL_BUILD;
-    d->caps.compute_units = 3;
     for (int i = 0; i < N; i++) {
         snprintf(defines, sizeof(defines), " -DADD=%s%d", i == 3 ? "wrong" : "", 20 + i);
         assert_ok(program_get(d, "tiny", defines, &list[i]));
@@ -496,6 +495,32 @@ START_TEST(codes_have_names)
 }
 END_TEST
 
+/* Measured once, known from then on; measuring again can only find more. */
+START_TEST(peak_is_kept)
+{
+    struct ocelli_device *dev;
+    struct ocelli_device_peak first, known, again;
+    assert_ok(ocelli_device_open(&dev, &(struct ocelli_device_params){.device = "null"}));
+    assert_ok(ocelli_device_get_peak(dev, true, &first));
+    ck_assert(first.gflops == 0 && first.gbs == 0);
+    ocelli_device_close(&dev);
+    char dir[] = "/tmp/ocelli-peak-XXXXXX", clean[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    setenv("OCELLI_CACHE_DIR", dir, 1);
+    assert_ok(ocelli_device_open(&dev, NULL));
+    assert_ok(ocelli_device_get_peak(dev, true, &first));
+    ck_assert(first.gflops > 0.1 && first.gbs > 0.1);
+    assert_ok(ocelli_device_get_peak(dev, false, &known));
+    ck_assert_mem_eq(&first, &known, sizeof(first));
+    assert_ok(ocelli_device_get_peak(dev, true, &again));
+    ck_assert(again.gflops >= first.gflops && again.gbs >= first.gbs);
+    ocelli_device_close(&dev);
+    unsetenv("OCELLI_CACHE_DIR");
+    snprintf(clean, sizeof(clean), "rm -r %s", dir);
+    ck_assert_int_eq(system(clean), 0);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "without-driver") == 0)
@@ -522,6 +547,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, a_kernel_runs);
     tcase_add_test(t, clblast_multiplies);
     tcase_add_test(t, opening_and_closing_does_not_grow);
+    tcase_add_test(t, peak_is_kept);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

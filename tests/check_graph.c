@@ -236,6 +236,91 @@ START_TEST(two_names_for_one_value)
 }
 END_TEST
 
+/* ---- One to three spatial dimensions ---- */
+
+#define assert_value(v, ...)                                                               \
+    do {                                                                                   \
+        char have_[SHAPE_TEXT], want_[SHAPE_TEXT];                                         \
+        struct ocelli_shape s_ = ocelli_value_shape(g, v), t_ = OCELLI_SHAPE(__VA_ARGS__); \
+        ck_assert_str_eq(shape_text(&s_, have_), shape_text(&t_, want_));                  \
+    } while (0)
+
+static ocelli_value input(const char *name, enum ocelli_dtype type, const struct ocelli_shape *s)
+{
+    return ocelli_input(g, name, type, s);
+}
+
+/* Zero entries behind the first repeat it, pads are begins and then ends. */
+START_TEST(convolutions)
+{
+    const struct ocelli_conv_params p = {.stride = {2}, .pad = {1, 0, 2, 1}};
+    ocelli_value x = input("x3", OCELLI_F32, &OCELLI_SHAPE(1, 4, 9));
+    ocelli_value w = input("w3", OCELLI_F32, &OCELLI_SHAPE(6, 4, 3));
+    assert_value(ocelli_conv(g, x, w, NULL), 1, 6, 7);
+    assert_value(ocelli_conv(g, x, w, &p), 1, 6, 4);
+    assert_value(ocelli_conv_transpose(g, x, input("t3", OCELLI_F32, &OCELLI_SHAPE(4, 2, 3)), NULL),
+                 1, 2, 11);
+    x = input("x4", OCELLI_F32, &OCELLI_SHAPE(1, 4, 9, 8));
+    w = input("w4", OCELLI_F32, &OCELLI_SHAPE(6, 4, 3, 2));
+    assert_value(ocelli_conv(g, x, w, &p), 1, 6, 5, 4);
+    x = input("x5", OCELLI_F32, &OCELLI_SHAPE(1, 4, 9, 8, 7));
+    w = input("w5", OCELLI_F32, &OCELLI_SHAPE(6, 4, 3, 2, 1));
+    assert_value(ocelli_conv(g, x, w, NULL), 1, 6, 7, 7, 7);
+    assert_value(ocelli_conv(g, x, w, &p), 1, 6, 5, 4, 5);
+    const struct ocelli_conv_transpose_params t = {p, {1, 0, 0}};
+    assert_value(
+        ocelli_conv_transpose(g, x, input("t5", OCELLI_F32, &OCELLI_SHAPE(4, 6, 3, 2, 1)), &t), 1,
+        6, 18, 16, 11);
+    assert_ok(ocelli_graph_status(g));
+    ocelli_value y = ocelli_conv(g, x, input("flat", OCELLI_F32, &OCELLI_SHAPE(6, 4, 3, 2)), NULL);
+    ck_assert_int_eq(y, OCELLI_NONE);
+    assert_fails(ocelli_graph_status(g), OCELLI_ERR_SHAPE, "filter: 2");
+}
+END_TEST
+
+/* The fast operation for planes of floats, the general one for everything else. */
+START_TEST(pooling)
+{
+    const struct ocelli_pool_params p = {.kernel = {2}, .pad = {1}};
+    const struct {
+        enum ocelli_dtype type;
+        struct ocelli_shape x, y;
+        const char *op;
+    } t[] = {
+        {OCELLI_F32, OCELLI_SHAPE(1, 3, 9), OCELLI_SHAPE(1, 3, 5), "pool2d"},
+        {OCELLI_F32, OCELLI_SHAPE(1, 3, 9, 8), OCELLI_SHAPE(1, 3, 5, 4), "pool2d"},
+        {OCELLI_U8, OCELLI_SHAPE(1, 3, 9, 8), OCELLI_SHAPE(1, 3, 5, 4), "pool3d"},
+        {OCELLI_F64, OCELLI_SHAPE(1, 3, 9), OCELLI_SHAPE(1, 3, 5), "pool3d"},
+        {OCELLI_F32, OCELLI_SHAPE(1, 3, 9, 8, 7), OCELLI_SHAPE(1, 3, 5, 4, 3), "pool3d"},
+    };
+    for (size_t i = 0; i < COUNT(t); i++) {
+        char name[8] = {'x', (char)('0' + i)}, text[SHAPE_TEXT];
+        ocelli_value x = input(name, t[i].type, &t[i].x), y = ocelli_pool(g, x, &p);
+        struct ocelli_shape s = ocelli_value_shape(g, y);
+        ck_assert_msg(shape_equal(&s, &t[i].y), "%s", shape_text(&s, text));
+        bool found = false;
+        for (int k = 0; k < g->g.n_nodes; k++)
+            found = found || strcmp(g->g.node[k].op->name, t[i].op) == 0;
+        ck_assert_msg(found, "%zu: no %s", i, t[i].op);
+        ocelli_value at = ocelli_pool_index(g, x, &p);
+        s = ocelli_value_shape(g, at);
+        ck_assert(shape_equal(&s, &t[i].y));
+        ck_assert_int_eq(g->g.value[at].desc.dtype, OCELLI_I64);
+        s = ocelli_value_shape(g, ocelli_unpool(g, y, at, &t[i].x));
+        ck_assert(shape_equal(&s, &t[i].x));
+        g->g.n_nodes = 0; /* look at the next one's alone */
+    }
+}
+END_TEST
+
+START_TEST(no_spatial_dimensions)
+{
+    ocelli_value x = input("x", OCELLI_F32, &OCELLI_SHAPE(4, 4));
+    ocelli_pool(g, x, &(struct ocelli_pool_params){.kernel = {2}});
+    assert_fails(ocelli_graph_status(g), OCELLI_ERR_SHAPE, "one to three");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("graph");
@@ -248,6 +333,9 @@ int main(void)
     tcase_add_test(tc, failures_are_sticky);
     tcase_add_loop_test(tc, refusals, 0, (int)COUNT(bad));
     tcase_add_test(tc, two_names_for_one_value);
+    tcase_add_test(tc, convolutions);
+    tcase_add_test(tc, pooling);
+    tcase_add_test(tc, no_spatial_dimensions);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

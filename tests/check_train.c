@@ -186,7 +186,7 @@ START_TEST(test_learns_and_repeats)
     ck_assert(again.test_accuracy == r.test_accuracy);
     assert_same_file(in_dir("a/checkpoint"), in_dir("b/checkpoint"));
     assert_same_file(in_dir("a/curves.svg"), in_dir("b/curves.svg"));
-    ck_assert_int_eq(tempdir_entries(in_dir("a")), 4);
+    ck_assert_int_eq(tempdir_entries(in_dir("a")), 5);
     p = base_params(in_dir("c"));
     p.seed++;
     p.epochs = 1;
@@ -374,7 +374,7 @@ START_TEST(test_disk_full)
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
     ck_assert_int_eq(err, OCELLI_ERR_IO);
     ck_assert_ptr_nonnull(strstr(ocelli_error(), "/b/checkpoint: cannot write: "));
-    ck_assert_int_eq(tempdir_entries(in_dir("b")), 4);
+    ck_assert_int_eq(tempdir_entries(in_dir("b")), 5);
     p = base_params(in_dir("b"));
     p.resume = true;
     assert_ok(ocelli_train(dev, train, test, &p, &r));

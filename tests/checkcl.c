@@ -45,6 +45,7 @@ struct session {
     int n, failed, skipped;
     const struct op *seen[64]; /* operations of the problems so far */
     int n_seen;
+    struct text warnings; /* of the kernels' compiler */
 };
 
 static const struct oracle *find_oracle(const struct op *op)
@@ -76,6 +77,15 @@ static void report_failure(const struct session *s, const char *name, const char
 {
     printf("# checkcl --seed %llu --variant %s '%s'\n#   %s\n", (unsigned long long)s->opt.seed,
            name, text, why->s ? why->s : "failed without a word");
+}
+
+/* Kernels compile without a word. A kernel that comes from the disk cache says nothing. */
+static void listen(void *user, enum ocelli_log_level level, const char *message)
+{
+    struct session *s = user;
+    (void)level;
+    if (strstr(message, "device/program:") && strcasestr(message, "warning"))
+        text_add(&s->warnings, "#   %s\n", message);
 }
 
 /* ---- One problem ---- */
@@ -421,7 +431,7 @@ int main(int argc, char **argv)
     int stop = parse_options(argc, argv, &s.opt);
     if (stop)
         return stop - 1;
-    const struct ocelli_device_params dp = {.device = s.opt.device};
+    const struct ocelli_device_params dp = {.device = s.opt.device, .log = listen, .log_user = &s};
     if (ocelli_device_open(&s.dev, &dp) != 0) {
         printf("%s %s\n", s.opt.tap ? "Bail out!" : "checkcl:", ocelli_error());
         return 1;
@@ -439,6 +449,11 @@ int main(int argc, char **argv)
         run_random(&s);
     kept_free(&s.kept);
     ocelli_device_close(&s.dev);
+    if (s.warnings.s) {
+        report(&s, false, NULL, "checkcl", "kernels compile with warnings");
+        fputs(s.warnings.s, stdout);
+    }
+    text_free(&s.warnings);
     if (s.opt.tap)
         printf("1..%d\n", s.n);
     else

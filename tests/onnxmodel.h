@@ -179,6 +179,13 @@ static inline void model_int(struct model *m, Onnx__Node *n, const char *name, i
     a->i = v;
 }
 
+static inline void model_float(struct model *m, Onnx__Node *n, const char *name, float v)
+{
+    Onnx__Attribute *a = model_attr(m, n, name);
+    a->has_f = true;
+    a->f = v;
+}
+
 static inline void model_ints(struct model *m, Onnx__Node *n, const char *name, int count,
                               const int64_t *v)
 {

@@ -15,7 +15,11 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist" -- "$cur")
         return
         ;;
-    --out | --input | --list)
+    --preprocess)
+        mapfile -t COMPREPLY < <(compgen -W "torchvision caffe keras [-1,1] unit" -- "$cur")
+        return
+        ;;
+    --out | --input | --list | --labels)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -31,7 +35,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "cpu gpu null" -- "$cur")
         return
         ;;
-    --optimizer | --schedule | --init)
+    --optimizer | --schedule | --init | --softmax)
         words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
             sed -n "/^  $prev /{n;s/^ *one of//p}")
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
@@ -45,7 +49,8 @@ _ocelli()
         words=
         [[ $command =~ ^(train|eval|info|dump|bench|run|export)$ ]] && words="lenet5 lenet5-1998"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur"
-            [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur")
+            [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur"
+            [[ $command == classify ]] && compgen -f -- "$cur" | grep -iE '\.(jpe?g|png)$')
     fi
 }
 complete -o filenames -F _ocelli ocelli

@@ -2,6 +2,7 @@
 #ifndef OCELLI_DATA_H
 #define OCELLI_DATA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,14 @@ OCELLI_API int ocelli_dataset_open(struct ocelli_dataset **out, const char *name
 OCELLI_API void ocelli_dataset_close(struct ocelli_dataset **ds);
 OCELLI_API const struct ocelli_dataset_info *
 ocelli_dataset_get_info(const struct ocelli_dataset *ds);
+
+/* How training images are varied, each time anew (Krizhevsky et al. 2012, section 4.1). Zero: not. */
+struct ocelli_augment {
+    bool flip;   /* every second one mirrored, left to right */
+    int crop;    /* moved by up to so many pixels in each direction; what comes in is black */
+    float color; /* 0 to 1: contrast by up to this, lightness by up to half of it, and along the principal
+                    components of the dataset's colours by this times their deviation; 0.1 is the paper's */
+};
 
 /* Copies image i, channels x height x width bytes, and its label. Both may be NULL.
  * Fails: INVALID (no such image). */

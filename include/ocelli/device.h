@@ -55,6 +55,10 @@ struct ocelli_device_params {
     bool no_cache;        /* do not keep compiled kernels on disk */
     ocelli_log_fn log;    /* NULL: silence */
     void *log_user;
+    /* Told while programs are made ready, which takes seconds the first time: so many of n are. From
+       the thread that called. NULL: nobody. */
+    void (*building)(void *user, int done, int n);
+    void *building_user;
 };
 
 /* Opens a device. p may be NULL.
@@ -85,6 +89,17 @@ struct ocelli_device_stats {
 };
 OCELLI_API void ocelli_device_get_stats(const struct ocelli_device *dev,
                                         struct ocelli_device_stats *out);
+
+/* What the device does at best, measured by kernels that do nothing else. */
+struct ocelli_device_peak {
+    double gflops; /* 1e9 float operations a second, a multiply-add counting as two; 0: not known */
+    double gbs;    /* 1e9 bytes a second read from memory; 0: not known */
+};
+/* What was measured on this device and driver before (it is kept beside the compiled kernels). `measure`:
+ * measures now, which takes about a second; the best that was ever seen counts.
+ * Fails: DEVICE, BUILD, MEMORY. */
+OCELLI_API int ocelli_device_get_peak(struct ocelli_device *dev, bool measure,
+                                      struct ocelli_device_peak *out);
 
 /* The times of every command since the device was opened (or since the last call) as Chrome trace
  * JSON, which Perfetto opens: a process a device, a thread a queue, queued / submitted / start / end

@@ -76,7 +76,8 @@ OCELLI_API ocelli_value ocelli_state(struct ocelli_graph *g, const char *name,
                                      const struct ocelli_shape *shape,
                                      const struct ocelli_init *init);
 
-/* A tensor whose content never changes; the data are copied. */
+/* A tensor whose content never changes; the data are copied. One without elements (an extent is 0) can
+ * be an output; no operation takes it. */
 OCELLI_API ocelli_value ocelli_const(struct ocelli_graph *g, const char *name,
                                      enum ocelli_dtype dtype, const struct ocelli_shape *shape,
                                      const void *data);

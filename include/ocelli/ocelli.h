@@ -7,10 +7,12 @@
 #include <ocelli/device.h>
 #include <ocelli/error.h>
 #include <ocelli/graph.h>
+#include <ocelli/image.h>
 #include <ocelli/nets.h>
 #include <ocelli/onnx.h>
 #include <ocelli/ops.h>
 #include <ocelli/plan.h>
+#include <ocelli/preprocess.h>
 #include <ocelli/tensor.h>
 #include <ocelli/train.h>
 #include <ocelli/version.h>

@@ -58,8 +58,8 @@ OCELLI_API ocelli_value ocelli_gemm(struct ocelli_graph *g, ocelli_value a, ocel
 OCELLI_API ocelli_value ocelli_bias(struct ocelli_graph *g, ocelli_value x, ocelli_value b);
 OCELLI_API ocelli_value ocelli_scale(struct ocelli_graph *g, ocelli_value x, ocelli_value s);
 
-/* Functions of each element by itself. RELU, CLIP, NEG, ABS and SIGN take every type, the others floating
- * point ones. */
+/* Functions of each element by itself. RELU, CLIP, NEG, ABS and SIGN take every type, the others
+ * floating point ones. */
 enum ocelli_unary_kind {
     OCELLI_RELU = 1,     /* max(x, 0) */
     OCELLI_SIGMOID,      /* 1 / (1 + exp(-x)) */
@@ -263,8 +263,8 @@ OCELLI_API ocelli_value ocelli_batchnorm(struct ocelli_graph *g, ocelli_value x,
                                          ocelli_value variance,
                                          const struct ocelli_batchnorm_params *p);
 
-/* The same with mean and variance (divided by the count) of the batch itself. *mean and *variance are the
- * running averages and become the updated ones. */
+/* The same with mean and variance (divided by the count) of the batch itself. *mean and *variance
+ * are the running averages and become the updated ones. */
 OCELLI_API ocelli_value ocelli_batchnorm_train(struct ocelli_graph *g, ocelli_value x,
                                                ocelli_value scale, ocelli_value shift,
                                                ocelli_value *mean, ocelli_value *variance,
@@ -311,11 +311,12 @@ struct ocelli_nll_params {
 OCELLI_API ocelli_value ocelli_nll(struct ocelli_graph *g, ocelli_value x, ocelli_value target,
                                    ocelli_value weight, const struct ocelli_nll_params *p);
 
-/* ---- One or two spatial dimensions: N x C x W, N x C x H x W ---- */
+/* ---- One to three spatial dimensions: N x C x W, N x C x H x W, N x C x D x H x W ---- */
 
-/* As conv2d, for each of the spatial dimensions of x; pads all begins and then all ends. */
+/* As conv2d, for each of the spatial dimensions of x; zero entries behind the first repeat it, pads
+ * are all begins and then all ends. Three dimensions have no gradient. */
 struct ocelli_conv_params {
-    int stride[2], dilation[2], pad[4];
+    int stride[3], dilation[3], pad[6];
     int groups;
 };
 OCELLI_API ocelli_value ocelli_conv(struct ocelli_graph *g, ocelli_value x, ocelli_value w,
@@ -324,18 +325,32 @@ OCELLI_API ocelli_value ocelli_conv(struct ocelli_graph *g, ocelli_value x, ocel
  * extents = stride (extent - 1) + output_pad + dilation (R - 1) + 1 - pads. */
 struct ocelli_conv_transpose_params {
     struct ocelli_conv_params conv;
-    int output_pad[2];
+    int output_pad[3];
 };
 OCELLI_API ocelli_value ocelli_conv_transpose(struct ocelli_graph *g, ocelli_value x,
                                               ocelli_value w,
                                               const struct ocelli_conv_transpose_params *p);
+
+/* As pool2d. Maxima are taken of any type, averages of floating point ones; only float and at most
+ * two dimensions have a gradient. */
 struct ocelli_pool_params {
     enum ocelli_pool_kind kind;
-    int kernel[2], stride[2], dilation[2], pad[4];
+    int kernel[3], stride[3], dilation[3], pad[6];
     bool ceil_mode, count_include_pad;
+    bool column_major; /* only for ocelli_pool_index: of the spatial dimensions the first is counted
+                          fastest */
 };
 OCELLI_API ocelli_value ocelli_pool(struct ocelli_graph *g, ocelli_value x,
                                     const struct ocelli_pool_params *p);
+/* Where in x the maxima lie that ocelli_pool gives (I64, its shape): numbers of elements, counted
+ * over the whole of x; of equal ones the first; -1 for a window of padding alone. */
+OCELLI_API ocelli_value ocelli_pool_index(struct ocelli_graph *g, ocelli_value x,
+                                          const struct ocelli_pool_params *p);
+/* The way back: a y of that shape, 0 except y[index[i]] = x[i], in each channel by itself: an index
+ * that lies outside of the element's own channel has no effect, of equal ones the last counts. x,
+ * index (I64) N x C x .., y N x C x ... */
+OCELLI_API ocelli_value ocelli_unpool(struct ocelli_graph *g, ocelli_value x, ocelli_value index,
+                                      const struct ocelli_shape *shape);
 
 /* ---- Layers: operations together with their weights, named "<name>.weight", "<name>.bias" ---- */
 

@@ -49,6 +49,7 @@ struct ocelli_train_params {
     struct ocelli_optimizer_params optimizer;
     float lr;             /* default 0.05 */
     enum ocelli_schedule schedule;
+    struct ocelli_augment augment;
     uint64_t seed;        /* weights and order of the images */
     const char *out_dir;  /* NULL: nothing is written */
     bool resume;          /* go on from out_dir/checkpoint where there is one */
@@ -82,6 +83,7 @@ struct ocelli_train_result {
  *   model.onnx   the network with its weights, replaced with each checkpoint
  *   metrics.csv  a row an epoch
  *   curves.svg   loss and accuracy over epochs
+ *   labels.txt   the names of the classes, one a line
  * The same seed, data, device and driver give the same bits, interrupted and resumed or not.
  * Fails: CANCELLED, IO, FORMAT (a checkpoint that is damaged or of another run; it is left as it is),
  * and all that planning and running can. */

@@ -62,6 +62,17 @@ int shape_check(const struct ocelli_shape *s)
     return 0;
 }
 
+bool shape_is_empty(const struct ocelli_shape *s)
+{
+    struct ocelli_shape least = *s;
+    bool empty = false;
+    for (int i = 0; i < s->rank && i < OCELLI_MAX_RANK; i++) {
+        empty = empty || s->dim[i] == 0;
+        least.dim[i] = s->dim[i] == 0 ? 1 : s->dim[i];
+    }
+    return empty && shape_check(&least) == 0;
+}
+
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b)
 {
     if (a->rank != b->rank)

@@ -16,6 +16,8 @@ struct desc {
 int64_t shape_count(const struct ocelli_shape *s);
 /* 0, or INVALID: an extent below 1, rank out of range, or a size that does not fit int64/size_t. */
 int shape_check(const struct ocelli_shape *s);
+/* Rank and extents are right but for extents of 0: it has no elements. */
+bool shape_is_empty(const struct ocelli_shape *s);
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b);
 bool desc_equal(const struct desc *a, const struct desc *b);
 size_t desc_bytes(const struct desc *d);

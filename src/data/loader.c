@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 
 #define BUFFERS 8
@@ -33,6 +34,8 @@ struct loader {
     bool stop, ended;
     uint32_t *order; /* of the epoch in work */
     float value[256];
+    struct augmenter augmenter;
+    bool augments;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     pthread_t thread;
@@ -69,8 +72,11 @@ static void fill(struct loader *l, struct batch *b, int64_t epoch, int64_t step)
         size_t at = l->order[first + i];
         const uint8_t *src = l->ds->images.data + at * image;
         float *dst = b->pixels + (size_t)i * image;
-        for (size_t k = 0; k < image; k++)
-            dst[k] = l->value[src[k]];
+        if (l->augments)
+            augment_image(&l->augmenter, epoch, (int64_t)at, src, dst);
+        else
+            for (size_t k = 0; k < image; k++)
+                dst[k] = l->value[src[k]];
         b->labels[i] = l->ds->labels.data[at];
     }
     size_t rest = (size_t)(l->p.batch - b->count);
@@ -181,6 +187,10 @@ int loader_create(struct loader **out, const struct ocelli_dataset *ds,
     l->n = p->buffers > 0 ? p->buffers : BUFFERS;
     for (int i = 0; i < 256; i++)
         l->value[i] = (float)i / 255.0f;
+    const struct ocelli_augment *a = &p->augment;
+    l->augments = p->shuffle && (a->flip || a->crop != 0 || a->color != 0);
+    if (l->augments)
+        TRY(augment_init(&l->augmenter, ds, a, p->seed));
     TRY(allocate(l));
     TRY(start(l));
     *out = l;

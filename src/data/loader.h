@@ -18,6 +18,7 @@ struct loader_params {
      * false: once in the dataset's order; the last batch is filled up with zeros. */
     bool shuffle;
     uint64_t seed;
+    struct ocelli_augment augment; /* when shuffling */
     int64_t epoch, step; /* the first batch, from 0: begins where another run stopped */
     int buffers;         /* batches in memory; 0: 8. Those handed out and not released count too */
 };

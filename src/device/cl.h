@@ -73,6 +73,8 @@ struct ocelli_device {
     struct ocelli_device_info info;
     struct caps caps;
     struct log log;
+    void (*building)(void *user, int done, int n); /* NULL: nobody is told */
+    void *building_user;
     bool profile;
     bool use_cache;
     cl_platform_id platform; /* NULL on the null device, as are the following */
@@ -122,7 +124,8 @@ struct program;
 int program_get(struct ocelli_device *dev, const char *name, const char *defines,
                 struct program **out);
 /* Compiles those that are not yet, several at once where the driver is known to allow it; takes binaries from
- * the disk cache, and puts new ones there after their kernels exist. BUILD with the driver's log. */
+ * the disk cache, and puts new ones there after their kernels exist. Without `progress` the device's own
+ * listener is told. BUILD with the driver's log. */
 int programs_build(struct program *const *list, int n,
                    void (*progress)(void *user, int done, int n), void *user);
 /* A kernel object of a built program, owned by the caller. */

@@ -38,6 +38,8 @@ struct span {
 /* A tensor over a span; retains the buffer. */
 int tensor_over(struct ocelli_tensor **out, struct ocelli_device *dev, const struct span *span,
                 const struct desc *desc);
+/* One without elements. */
+int tensor_empty(struct ocelli_tensor **out, struct ocelli_device *dev, const struct desc *desc);
 const struct span *tensor_span(const struct ocelli_tensor *t);
 const struct desc *tensor_desc(const struct ocelli_tensor *t);
 struct ocelli_device *tensor_device(const struct ocelli_tensor *t);
@@ -81,7 +83,7 @@ struct binding {
 int cmdlist_add(struct cmdlist *list, const struct launch *launch, const struct binding *in,
                 const struct binding *out, const struct binding *scratch, const char *label);
 /* Compiles what is not compiled yet (programs in parallel), makes the kernels, fixes order and lanes.
- * `progress`, if not NULL, is told how many of how many programs are ready. */
+ * `progress` (NULL: the device's own listener) is told how many of how many programs are ready. */
 int cmdlist_seal(struct cmdlist *list, void (*progress)(void *user, int done, int n), void *user);
 /* Makes an external buffer another one, of at least the same size, from the next run on. */
 int cmdlist_bind(struct cmdlist *list, int slot, const struct span *span);

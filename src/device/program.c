@@ -1,5 +1,6 @@
 /* Programs: kernel files with their defines, compiled once a device. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +101,15 @@ static int account(struct ocelli_device *dev, struct job *jobs, int n)
     return err;
 }
 
+/* Drivers compile on the host, whatever the device is. Those that this process may use; at least two threads
+ * cost nothing and wait less for the disk. */
+static int processors(void)
+{
+    cpu_set_t set;
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+    return MAX(n, 2);
+}
+
 int programs_build(struct program *const *list, int n,
                    void (*progress)(void *user, int done, int n), void *user)
 {
@@ -116,7 +126,11 @@ int programs_build(struct program *const *list, int n,
         list[i]->listed = true;
         jobs[n_jobs++].p = list[i];
     }
-    int threads = dev->caps.quirks & QUIRK_SERIAL_BUILD ? 1 : dev->caps.compute_units;
+    if (!progress) {
+        progress = dev->building;
+        user = dev->building_user;
+    }
+    int threads = dev->caps.quirks & QUIRK_SERIAL_BUILD ? 1 : processors();
     threads = MIN(MIN(threads, n_jobs), MAX_THREADS);
     if (threads < 2 || !build_threaded(jobs, n_jobs, threads, progress, user)) {
         for (int i = 0; i < n_jobs; i++) {

@@ -50,6 +50,17 @@ out:
     return err;
 }
 
+int tensor_empty(struct ocelli_tensor **out, struct ocelli_device *dev, const struct desc *desc)
+{
+    struct span span = {.bytes = 1}; /* OpenCL has no memory of 0 bytes */
+    int err = buffer_create(&span.buffer, dev, span.bytes);
+    *out = NULL;
+    if (!err)
+        err = tensor_over(out, dev, &span, desc);
+    buffer_release(&span.buffer);
+    return err;
+}
+
 void ocelli_tensor_destroy(struct ocelli_tensor **t)
 {
     if (!t || !*t)
@@ -93,6 +104,8 @@ int ocelli_tensor_write(struct ocelli_tensor *t, const void *src, size_t bytes)
     int err;
     struct fence done = {0};
     TRY(check_copy(t, src, bytes, "write"));
+    if (bytes == 0)
+        goto out;
     tensor_touch(t);
     TRY(transfer_write(t, src, bytes, &done));
     TRY(settle(t->dev, &done));
@@ -105,6 +118,8 @@ int ocelli_tensor_read(struct ocelli_tensor *t, void *dst, size_t bytes)
     int err;
     struct fence done = {0};
     TRY(check_copy(t, dst, bytes, "read"));
+    if (bytes == 0)
+        goto out;
     TRY(transfer_read(t, dst, bytes, &done));
     TRY(settle(t->dev, &done));
 out:

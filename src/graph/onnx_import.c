@@ -360,6 +360,16 @@ static int mark_output(struct import *m, const char *name, ocelli_value v)
     return ocelli_graph_status(m->g);
 }
 
+/* What has no elements is no operation's. */
+static int mark_empty(struct import *m, const char *name, const struct host *h)
+{
+    int v = graph_const(&m->g->g, NULL, &h->d, h->data);
+
+    if (v != OCELLI_NONE)
+        ocelli_output(m->g, name, v);
+    return ocelli_graph_status(m->g);
+}
+
 static int add_outputs(struct import *m)
 {
     const Onnx__Graph *g = m->file->model->graph;
@@ -373,6 +383,8 @@ static int add_outputs(struct import *m)
         char text[PLAIN_TEXT];
         if (!s)
             err = fail(OCELLI_ERR_FORMAT, "output \"%s\" is made by no node", plain(name, text));
+        else if (s->host && s->host->count == 0)
+            err = mark_empty(m, name, s->host);
         else if (slot_value(m, s) == OCELLI_NONE)
             err = fail_in(ocelli_graph_status(m->g), "output \"%s\"", plain(name, text));
         else

@@ -119,6 +119,8 @@ bool has_out(const struct onnx_node *n, int i);
 int outputs(const struct onnx_node *n);
 void out(struct onnx_node *n, int i, ocelli_value v);
 void out_host(struct onnx_node *n, int i, const struct host *h);
+/* A tensor without elements, of input 0's type. */
+void out_empty(struct onnx_node *n, int i, const struct ocelli_shape *s);
 /* Output 0 is input 0. */
 void out_same(struct onnx_node *n);
 

@@ -292,6 +292,11 @@ void out_host(struct onnx_node *n, int i, const struct host *h)
         s->host = h;
 }
 
+void out_empty(struct onnx_node *n, int i, const struct ocelli_shape *s)
+{
+    out_host(n, i, host_new(n->m, in_dtype(n, 0), s));
+}
+
 void out_same(struct onnx_node *n)
 {
     struct slot *x = stopped(n) ? NULL : in_slot(n, 0), *s;

@@ -3,7 +3,7 @@
 
 #include "graph/onnx_import.h"
 
-#define MAX_SPATIAL 2
+#define MAX_SPATIAL 3
 
 /* What all of them say about their windows. */
 struct window {
@@ -162,16 +162,54 @@ static void pool(struct onnx_node *n, struct ocelli_pool_params *p)
     memcpy(p->stride, w.stride, sizeof(p->stride));
     memcpy(p->dilation, w.dilation, sizeof(p->dilation));
     memcpy(p->pad, w.pad, sizeof(p->pad));
-    out(n, 0, ocelli_pool(n->m->g, in(n, 0), p));
+    if (has_out(n, 0))
+        out(n, 0, ocelli_pool(n->m->g, in(n, 0), p));
+    if (has_out(n, 1))
+        out(n, 1, ocelli_pool_index(n->m->g, in(n, 0), p));
 }
 
 static void build_max_pool(struct onnx_node *n)
 {
     struct ocelli_pool_params p = {.kind = OCELLI_POOL_MAX};
 
-    if (has_out(n, 1))
-        stop(n, fail(OCELLI_ERR_UNSUPPORTED, "output Indices"));
+    p.column_major = attr_flag(n, "storage_order", false);
     pool(n, &p);
+}
+
+/* The shape that the pooled one had, where it was not rounded; an output_shape that is given holds
+ * it in its first corner. */
+static void build_max_unpool(struct onnx_node *n)
+{
+    struct ocelli_shape x = in_shape(n, 0);
+    struct ocelli_pad_params more = {0};
+    struct window w;
+    int64_t want[OCELLI_MAX_RANK];
+
+    if (stopped(n) || !window(n, NULL, &w))
+        return;
+    struct ocelli_shape y = x;
+    for (int i = 0; i < w.dims; i++) {
+        int64_t extent =
+            (x.dim[2 + i] - 1) * w.stride[i] + covered(&w, i) - w.pad[i] - w.pad[w.dims + i];
+        if (extent < 1 || extent > 1 << 30) {
+            stop(n, fail(OCELLI_ERR_SHAPE, "an extent of %lld", (long long)extent));
+            return;
+        }
+        y.dim[2 + i] = extent;
+    }
+    ocelli_value v = ocelli_unpool(n->m->g, in(n, 0), in(n, 1), &y);
+    if (has_in(n, 2)) {
+        int given = ints(n, 2, NULL, 0, want, OCELLI_MAX_RANK);
+        for (int i = 0; i < x.rank && !stopped(n); i++) {
+            if (given != x.rank || want[i] < y.dim[i] || want[i] > 1 << 30 ||
+                (i < 2 && want[i] != y.dim[i]))
+                stop(n, fail(OCELLI_ERR_SHAPE, "input output_shape: entry %d", i));
+            else
+                more.end[i] = (int)(want[i] - y.dim[i]);
+        }
+        v = ocelli_pad(n->m->g, v, &more);
+    }
+    out(n, 0, v);
 }
 
 static void build_average_pool(struct onnx_node *n)
@@ -216,5 +254,6 @@ const struct onnx_op onnx_ops_conv[] = {
     {"GlobalAveragePool", 1, build_global_average_pool, false},
     {"GlobalMaxPool", 1, build_global_max_pool, false},
     {"MaxPool", 1, build_max_pool, false},
+    {"MaxUnpool", 9, build_max_unpool, false},
     {0},
 };

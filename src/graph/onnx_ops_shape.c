@@ -4,16 +4,18 @@
 
 #include "graph/onnx_import.h"
 
-/* Extents of 0 are for content only. */
-static ocelli_value reshaped(struct onnx_node *n, ocelli_value x, const struct ocelli_shape *s)
+/* Output 0: the elements of input 0, of shape x, as y. */
+static void out_reshaped(struct onnx_node *n, const struct ocelli_shape *x,
+                         const struct ocelli_shape *y)
 {
     char text[SHAPE_TEXT];
 
-    for (int i = 0; i < s->rank; i++)
-        if (s->dim[i] == 0)
-            return stop(n, fail(OCELLI_ERR_UNSUPPORTED, "a tensor without elements (%s)",
-                                shape_text(s, text)));
-    return ocelli_reshape(n->m->g, x, s);
+    if (!shape_is_empty(y))
+        out(n, 0, ocelli_reshape(n->m->g, in(n, 0), y));
+    else if (shape_is_empty(x))
+        out_empty(n, 0, y);
+    else
+        stop(n, fail(OCELLI_ERR_SHAPE, "%s has no elements", shape_text(y, text)));
 }
 
 static void build_reshape(struct onnx_node *n)
@@ -22,7 +24,7 @@ static void build_reshape(struct onnx_node *n)
 
     attr_ignore(n, "consumed_inputs");
     if (!stopped(n) && reshape_shape(n, &x, &y))
-        out(n, 0, reshaped(n, in(n, 0), &y));
+        out_reshaped(n, &x, &y);
 }
 
 static void build_squeeze(struct onnx_node *n)
@@ -30,7 +32,7 @@ static void build_squeeze(struct onnx_node *n)
     struct ocelli_shape x = in_shape(n, 0), y;
 
     if (!stopped(n) && squeeze_shape(n, &x, &y))
-        out(n, 0, reshaped(n, in(n, 0), &y));
+        out_reshaped(n, &x, &y);
 }
 
 static void build_unsqueeze(struct onnx_node *n)
@@ -38,7 +40,7 @@ static void build_unsqueeze(struct onnx_node *n)
     struct ocelli_shape x = in_shape(n, 0), y;
 
     if (!stopped(n) && unsqueeze_shape(n, &x, &y))
-        out(n, 0, reshaped(n, in(n, 0), &y));
+        out_reshaped(n, &x, &y);
 }
 
 static void build_flatten(struct onnx_node *n)
@@ -55,7 +57,7 @@ static void build_flatten(struct onnx_node *n)
     axis += axis < 0 ? x.rank : 0;
     for (int i = 0; i < x.rank; i++)
         y.dim[i >= axis] *= x.dim[i];
-    out(n, 0, reshaped(n, in(n, 0), &y));
+    out_reshaped(n, &x, &y);
 }
 
 static void build_transpose(struct onnx_node *n)
@@ -77,16 +79,16 @@ static void build_expand(struct onnx_node *n)
 static void build_slice(struct onnx_node *n)
 {
     struct ocelli_shape x = in_shape(n, 0);
-    struct slices r;
+    struct slices r = {.count = {0}};
 
     if (stopped(n) || !slice_ranges(n, &x, &r))
         return;
-    for (int d = 0; d < x.rank; d++)
-        if (r.count[d] == 0) {
-            stop(n, fail(OCELLI_ERR_UNSUPPORTED, "a slice without elements"));
-            return;
-        }
-    out(n, 0, ocelli_slice(n->m->g, in(n, 0), r.start, r.step, r.count));
+    struct ocelli_shape y = {.rank = x.rank};
+    memcpy(y.dim, r.count, sizeof(y.dim));
+    if (shape_is_empty(&y))
+        out_empty(n, 0, &y);
+    else
+        out(n, 0, ocelli_slice(n->m->g, in(n, 0), r.start, r.step, r.count));
 }
 
 static void build_split(struct onnx_node *n)
@@ -106,8 +108,10 @@ static void build_split(struct onnx_node *n)
         start[axis] = at;
         count[axis] = size[i];
         at += size[i];
-        if (size[i] == 0)
-            stop(n, fail(OCELLI_ERR_UNSUPPORTED, "a part without elements"));
+        struct ocelli_shape y = x;
+        y.dim[axis] = size[i];
+        if (shape_is_empty(&y))
+            out_empty(n, i, &y);
         else if (has_out(n, i))
             out(n, i, ocelli_slice(n->m->g, in(n, 0), start, step, count));
     }

@@ -57,7 +57,7 @@ static const struct variant variants[] = {
 
 const struct op op_argmax = {
     .name = "argmax",
-    .onnx = "ArgMax",
+    .onnx = "ArgMax, ArgMin",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_argmax_params),

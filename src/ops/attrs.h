@@ -14,13 +14,16 @@
  *   binary(a, b)                                cast(x)
  *   reduce(x)      reduce_bwd(dy, x, y) -> dx   argmax(x)
  *   batchnorm(x, scale?, shift?, mean?, variance)
- *   batchnorm_stats(x) -> mean, variance        batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_stats(x) -> mean, variance
+ *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
  *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
  *   nll(x, target, weight?)                     nll_bwd(dy, target, weight?) -> dx
  *   strided(x)     strided_bwd(dy) -> dx        concat(x0, x1?, ..)
- *   pad(x)         gather(x, index)             resize(x)
+ *   pad(x)         gather(x, index)             resize(x)      image(x)
+ *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
+ *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?): no output, updates s
@@ -48,6 +51,12 @@ struct sgd_attr {
 struct conv2d_bwd_data_attr {
     struct ocelli_conv2d_params conv;
     int size[2];
+};
+
+/* The same of volumes: depth, height and width. */
+struct conv3d_bwd_data_attr {
+    struct ocelli_conv_params conv;
+    int size[3];
 };
 
 /* Height and width of the x that gap was given. */
@@ -111,6 +120,22 @@ struct gather_attr {
     int axis;
 };
 
+struct unpool_attr {
+    struct ocelli_shape shape; /* of y */
+};
+
+/* x height x width x 1 or 3 bytes -> 1 x channels x height x width. Pairs are {height, width}, fours
+ * {top, left, height, width}; an extent of 0 is what there is. */
+struct image_attr {
+    int channels; /* 1: luma; 3, of a grey picture: thrice the same; default 3 */
+    int box[4];   /* the part of x that is used.. */
+    int size[2];  /* ..becomes that large.. */
+    int crop[4];  /* ..and of this a part is kept */
+    bool antialias;
+    bool bgr; /* the channels in reverse order */
+    float mul[3], add[3]; /* y[c] = v mul[c] + add[c]; mul default 1 */
+};
+
 /* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
  *   adagrad   s = s + d^2                        w -= lr d / (sqrt(s) + epsilon)
  *   rmsprop   s = decay s + (1 - decay) d^2      m = momentum m + d / (sqrt(s) + epsilon)   w -= lr m
@@ -155,6 +180,7 @@ extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
-extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize;
+extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
+extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 
 #endif

@@ -41,6 +41,7 @@ static const struct variant variants[] = {
 
 const struct op op_bias = {
     .name = "bias",
+    .onnx = "Add",
     .in = {"x", "b"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,

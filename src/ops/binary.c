@@ -160,6 +160,7 @@ static const struct variant variants[] = {
 
 const struct op op_binary = {
     .name = "binary",
+    .onnx = "Add, Sub, Mul, Div, Min, Max, Pow, PRelu",
     .in = {"a", "b"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_binary_params),

@@ -117,6 +117,7 @@ static const struct variant variants[] = {
 
 const struct op op_conv2d_bwd_data = {
     .name = "conv2d_bwd_data",
+    .onnx = "ConvTranspose",
     .in = {"dy", "w"},
     .out = {"dx"},
     .flags = OP_EPILOGUE,

@@ -339,7 +339,7 @@ static const struct variant variants[] = {
 
 const struct op op_gemm = {
     .name = "gemm",
-    .onnx = "Gemm",
+    .onnx = "Gemm, MatMul",
     .in = {"a", "b"},
     .out = {"y"},
     .flags = OP_EPILOGUE,

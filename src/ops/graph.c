@@ -29,7 +29,8 @@ int graph_value(struct graph *g, enum value_kind kind, const char *name, const s
         return OCELLI_NONE;
     if (name && name_taken(g, name))
         return graph_fail(g, fail(OCELLI_ERR_INVALID, "%s: the name is in use", name));
-    int err = shape_check(&desc->shape);
+    bool empty = kind == VALUE_CONST && shape_is_empty(&desc->shape);
+    int err = empty ? 0 : shape_check(&desc->shape);
     if (err)
         return graph_fail(g, fail_in(err, "%s", name ? name : "value"));
     if (ocelli_dtype_size(desc->dtype) == 0)

@@ -68,7 +68,8 @@ struct ocelli_graph {
  * op_inputs(op) values. Returns output 0 (further ones follow it in number), or OCELLI_NONE with
  * the status set. */
 int graph_add(struct graph *g, const struct op *op, const void *attr, const int *in);
-/* Appends a value. name may be NULL; a name in use fails. */
+/* Appends a value. name may be NULL; a name in use fails. A constant may have no elements (an extent of
+ * 0): no operation takes it, but it can be an output. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
 /* Makes value v the next output, under that name. */

@@ -98,6 +98,7 @@ static const struct variant variants[] = {
 
 const struct op op_nll = {
     .name = "nll",
+    .onnx = "NegativeLogLikelihoodLoss",
     .in = {"x", "target", "weight?"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_nll_params),

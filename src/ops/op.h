@@ -101,7 +101,7 @@ struct node;
 
 struct op {
     const char *name;
-    const char *onnx;                    /* its operator there, NULL: none */
+    const char *onnx;                    /* the operators there that it does, NULL: none */
     const char *in[OP_MAX_IN + 1];       /* names in problem strings; "b?" is optional */
     const char *out[OP_MAX_OUT + 1];
     unsigned flags;

@@ -299,6 +299,7 @@ static const struct variant variants[] = {
 
 const struct op op_pool2d = {
     .name = "pool2d",
+    .onnx = "MaxPool, AveragePool",
     .in = {"x"},
     .out = {"y"},
     .flags = OP_EPILOGUE,

@@ -140,6 +140,8 @@ static const struct variant variants[] = {
 
 const struct op op_reduce = {
     .name = "reduce",
+    .onnx = "ReduceSum, ReduceMean, ReduceMax, ReduceMin, ReduceProd, ReduceL1, "
+            "ReduceL2, ReduceSumSquare, ReduceLogSum, ReduceLogSumExp",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_reduce_params),

@@ -52,7 +52,7 @@ static const struct variant variants[] = {{0}};
 
 const struct op op_reshape = {
     .name = "reshape",
-    .onnx = "Reshape",
+    .onnx = "Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout",
     .in = {"x"},
     .out = {"y"},
     .flags = OP_ALIAS,

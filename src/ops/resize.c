@@ -296,7 +296,7 @@ static const struct variant variants[] = {
 
 const struct op op_resize = {
     .name = "resize",
-    .onnx = "Resize",
+    .onnx = "Resize, Upsample",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_resize_params),

@@ -40,6 +40,7 @@ static const struct variant variants[] = {
 
 const struct op op_scale = {
     .name = "scale",
+    .onnx = "Mul",
     .in = {"x", "s"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,

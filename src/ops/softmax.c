@@ -85,7 +85,7 @@ static const struct variant variants[] = {
 
 const struct op op_softmax = {
     .name = "softmax",
-    .onnx = "Softmax",
+    .onnx = "Softmax, LogSoftmax",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct softmax_attr),

@@ -48,6 +48,7 @@ static const struct variant variants[] = {
 
 const struct op op_softmax_xent = {
     .name = "softmax_xent",
+    .onnx = "SoftmaxCrossEntropyLoss",
     .in = {"x", "labels"},
     .out = {"loss"},
     .infer = softmax_xent_infer,

@@ -67,6 +67,7 @@ static const struct variant variants[] = {
 
 const struct op op_standardize = {
     .name = "standardize",
+    .onnx = "InstanceNormalization, LayerNormalization",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct ocelli_standardize_params),

@@ -126,6 +126,7 @@ static const struct variant variants[] = {
 
 const struct op op_strided = {
     .name = "strided",
+    .onnx = "Slice, Split, Transpose, Expand, DepthToSpace, SpaceToDepth",
     .in = {"x"},
     .out = {"y"},
     .attr_size = sizeof(struct strided_attr),

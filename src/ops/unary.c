@@ -70,6 +70,9 @@ static const struct variant variants[] = {
 
 const struct op op_unary = {
     .name = "unary",
+    .onnx = "Relu, Sigmoid, Tanh, Clip, LeakyRelu, Elu, Selu, Celu, HardSigmoid, "
+            "HardSwish, Softplus, Softsign, ThresholdedRelu, Gelu, Mish, Sqrt, Exp, "
+            "Log, Neg, Abs, Erf, Reciprocal, Floor, Ceil, Sign",
     .in = {"x"},
     .out = {"y"},
     .flags = OP_INPLACE,

@@ -56,6 +56,10 @@ static int allocate(struct ocelli_plan *p)
         const struct place *at = &p->mem->value[v];
         if (at->kind != PLACE_OWN || at->root != v || persists(x))
             continue;
+        if (shape_is_empty(&x->desc.shape)) {
+            TRY(tensor_empty(&p->memory[v], p->dev, &x->desc));
+            continue;
+        }
         TRY(ocelli_tensor_create(&p->memory[v], p->dev, x->desc.dtype, &x->desc.shape));
         if (x->kind == VALUE_CONST)
             TRY(ocelli_tensor_write(p->memory[v], x->data, desc_bytes(&x->desc)));

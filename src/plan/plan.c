@@ -89,6 +89,14 @@ static int find_io(struct ocelli_plan *p)
     return 0;
 }
 
+static bool any_empty_output(const struct graph *g)
+{
+    for (int v = 0; v < g->n_values; v++)
+        if (g->value[v].output && shape_is_empty(&g->value[v].desc.shape))
+            return true;
+    return false;
+}
+
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
@@ -109,7 +117,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     TRY(graph_select(p->g, caps, q->variant, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
-    if (p->steps.n == p->steps.n_once)
+    if (p->steps.n == p->steps.n_once && !any_empty_output(p->g))
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));
     TRY(find_io(p));
     TRY(find_passing(p, q->weights != NULL));

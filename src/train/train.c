@@ -46,7 +46,7 @@ struct run {
     struct evaluator eval;
     struct position at;
     int64_t epoch_steps, all_steps; /* in an epoch; in all epochs, by which the schedule counts */
-    char *checkpoint, *model, *metrics, *curves, *title;
+    char *checkpoint, *model, *metrics, *curves, *labels, *title;
     struct arena arena;
     double start, epoch_start;
     double step_seconds, test_seconds; /* spent on the steps timed; by the last test */
@@ -131,6 +131,9 @@ static int describe(struct run *r)
     if (p->optimizer.kind >= OCELLI_RMSPROP)
         pairs_add(w, "adaptive", "%.9g %.9g %d", (double)p->optimizer.decay,
                   (double)p->optimizer.epsilon, p->optimizer.decoupled);
+    if (p->augment.flip || p->augment.crop || p->augment.color != 0)
+        pairs_add(w, "augment", "%d %d %.9g", p->augment.flip, p->augment.crop,
+                  (double)p->augment.color);
     pairs_add(w, "lr", "%.9g", (double)p->lr);
     pairs_add(w, "schedule", "%s", schedule_name(p->schedule));
     if (p->schedule == OCELLI_CONSTANT)
@@ -154,7 +157,7 @@ static int name_files(struct run *r)
         const char *file;
     } files[] = {
         {&r->checkpoint, "checkpoint"}, {&r->model, "model.onnx"},
-        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}};
+        {&r->metrics, "metrics.csv"}, {&r->curves, "curves.svg"}, {&r->labels, "labels.txt"}};
     if (!r->p.out_dir)
         return 0;
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -215,6 +218,7 @@ static int build(struct run *r)
                       &(struct loader_params){.batch = r->p.batch,
                                               .shuffle = true,
                                               .seed = r->p.seed,
+                                              .augment = r->p.augment,
                                               .epoch = r->at.history.n,
                                               .step = r->at.step}));
 out:
@@ -260,6 +264,19 @@ out:
     return err;
 }
 
+/* The names of the classes, one a line. */
+static int write_labels(const struct run *r)
+{
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(r->train);
+    struct text t = {0};
+    int err = 0;
+    for (int c = 0; c < info->classes; c++)
+        text_add(&t, "%s\n", info->class_names[c]);
+    err = t.failed ? fail_memory() : file_replace(r->labels, t.s, t.len, 0666);
+    text_free(&t);
+    return err;
+}
+
 /* Also at the very start, so that a directory that cannot be written is noticed before the work,
  * and an older run's checkpoint is not taken for this one's. */
 static int first_files(struct run *r)
@@ -267,6 +284,8 @@ static int first_files(struct run *r)
     int err = 0;
     if (r->p.out_dir && !r->resumed)
         TRY(save(r));
+    if (r->p.out_dir)
+        TRY(write_labels(r));
     TRY(write_curves(r));
 out:
     return err;

@@ -1,25 +1,13 @@
 #include "oracle/conv2d.h"
 
-struct sums {
-    const double *x, *w;
-    double *y, *mag;
-};
-
-static void visit(void *user, int64_t x, int64_t w, int64_t y)
-{
-    struct sums *s = user;
-    s->y[y] += s->x[x] * s->w[w];
-    s->mag[y] += fabs(s->x[x] * s->w[w]);
-}
-
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
-    struct sums s = {in[0], in[1], out[0], mag[0]};
+    struct conv_sums s = {in[0], in[1], out[0], mag[0]};
     const struct conv2d_walk k = {&p->in[0].shape, &p->in[1].shape, &p->out[0].shape, p->attr};
     memset(out[0], 0, (size_t)shape_count(k.y) * sizeof(double));
     memset(mag[0], 0, (size_t)shape_count(k.y) * sizeof(double));
-    conv2d_walk(&k, visit, &s);
+    conv2d_walk(&k, conv_forward, &s);
 }
 
 static double terms(const struct problem *p, int k)

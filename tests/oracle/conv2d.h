@@ -15,6 +15,27 @@ struct conv2d_walk {
 
 typedef void (*conv2d_visit)(void *user, int64_t x, int64_t w, int64_t y);
 
+/* What visitors add up, and the absolute values of it. */
+struct conv_sums {
+    const double *in, *w;
+    double *out, *mag;
+};
+
+static inline void conv_add(const struct conv_sums *s, int64_t in, int64_t w, int64_t out)
+{
+    s->out[out] += s->in[in] * s->w[w];
+    s->mag[out] += fabs(s->in[in] * s->w[w]);
+}
+/* y from x, x from y. */
+static inline void conv_forward(void *user, int64_t x, int64_t w, int64_t y)
+{
+    conv_add(user, x, w, y);
+}
+static inline void conv_backward(void *user, int64_t x, int64_t w, int64_t y)
+{
+    conv_add(user, y, w, x);
+}
+
 static inline int64_t at4(const struct ocelli_shape *s, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     return ((a * s->dim[1] + b) * s->dim[2] + c) * s->dim[3] + d;

@@ -2,27 +2,15 @@
 
 #include "ops/attrs.h"
 
-struct sums {
-    const double *dy, *w;
-    double *dx, *mag;
-};
-
-static void visit(void *user, int64_t x, int64_t w, int64_t y)
-{
-    struct sums *s = user;
-    s->dx[x] += s->dy[y] * s->w[w];
-    s->mag[x] += fabs(s->dy[y] * s->w[w]);
-}
-
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
     const struct conv2d_bwd_data_attr *a = p->attr;
-    struct sums s = {in[0], in[1], out[0], mag[0]};
+    struct conv_sums s = {in[0], in[1], out[0], mag[0]};
     const struct conv2d_walk k = {&p->out[0].shape, &p->in[1].shape, &p->in[0].shape, &a->conv};
     memset(out[0], 0, (size_t)shape_count(k.x) * sizeof(double));
     memset(mag[0], 0, (size_t)shape_count(k.x) * sizeof(double));
-    conv2d_walk(&k, visit, &s);
+    conv2d_walk(&k, conv_backward, &s);
 }
 
 /* At most: every output channel of the group and every tap. */

@@ -69,7 +69,7 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
-    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test;
+    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify;
 
 /* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
  */
@@ -122,6 +122,8 @@ void progress_show(double fraction, const char *fmt, ...) __attribute__((format(
  */
 void progress_clear(void);
 void progress_end(void);
+/* A device's listener: a line while its programs are compiled, also where no bar was begun. user: struct cli. */
+void progress_building(void *user, int done, int n);
 
 /* Receives the library's messages. */
 void cli_log(void *user, enum ocelli_log_level level, const char *message);
@@ -166,6 +168,20 @@ int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct oce
 
 /* Ten images, side by side, with what they are and what they were taken for. */
 void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted);
+
+/* The first n images as PNG files in that folder, which is made. An exit status (samples.c). */
+int samples_write(const struct ocelli_dataset *ds, int n, const char *dir);
+
+/* ---- Labels (labels.c) ---- */
+
+/* The names of classes, from a file with one a line. */
+struct labels {
+    char **name;
+    int n;
+};
+/* An exit status. */
+int labels_read(const char *path, struct labels *l);
+void labels_free(struct labels *l);
 
 /* ---- Arrays (arrays.c) ---- */
 

@@ -6,21 +6,48 @@
 
 #include "cli.h"
 
-static json_t *device_json(const struct ocelli_device_info *d)
+static json_t *device_json(const struct ocelli_device_info *d,
+                           const struct ocelli_device_peak *peak)
 {
     return json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:I, s:I, s:I, s:i, s:b, s:b, "
-                     "s:b, s:b}",
+                     "s:b, s:b, s:o, s:o}",
                      "index", d->index, "name", d->name, "platform", d->platform, "vendor",
                      d->vendor, "type", device_type_name(d->type), "driver", d->driver, "version",
                      d->version, "default", (int)d->is_default, "compute_units", d->compute_units,
                      "memory_bytes", (json_int_t)d->memory_bytes, "max_alloc_bytes",
                      (json_int_t)d->max_alloc_bytes, "local_bytes", (json_int_t)d->local_bytes,
                      "vector_width", d->vector_width, "fp16", (int)d->fp16, "fp64", (int)d->fp64,
-                     "out_of_order", (int)d->out_of_order, "command_buffer",
-                     (int)d->command_buffer);
+                     "out_of_order", (int)d->out_of_order, "command_buffer", (int)d->command_buffer,
+                     "peak_gflops", json_number(peak->gflops), "peak_gbs", json_number(peak->gbs));
 }
 
-static void print_device(const struct cli *cli, const struct ocelli_device_info *d)
+struct devices_args {
+    bool measure;
+};
+
+static const struct option_spec options[] = {
+    {"measure", OPT_FLAG, offsetof(struct devices_args, measure),
+     .help = "measure arithmetic and memory at their best; the best ever seen is kept"},
+    {0},
+};
+
+/* What the device does at best, if that is known; a device that does not open has its own trouble.
+ */
+static struct ocelli_device_peak peak_of(const struct ocelli_device_info *d, bool measure)
+{
+    struct ocelli_device_peak peak = {0};
+    struct ocelli_device *dev = NULL;
+    char index[16];
+
+    snprintf(index, sizeof(index), "%d", d->index);
+    if (ocelli_device_open(&dev, &(struct ocelli_device_params){.device = index}) == 0)
+        (void)ocelli_device_get_peak(dev, measure, &peak);
+    ocelli_device_close(&dev);
+    return peak;
+}
+
+static void print_device(const struct cli *cli, const struct ocelli_device_info *d,
+                         const struct ocelli_device_peak *peak)
 {
     char memory[SIZE_TEXT], alloc[SIZE_TEXT], local[SIZE_TEXT];
 
@@ -34,6 +61,8 @@ static void print_device(const struct cli *cli, const struct ocelli_device_info 
     out("      vectors of %d floats%s%s%s%s\n", d->vector_width, d->fp16 ? ", half" : "",
         d->fp64 ? ", double" : "", d->out_of_order ? ", out-of-order queues" : "",
         d->command_buffer ? ", command buffers" : "");
+    if (peak->gflops > 0)
+        out("      measured: %.0f GFLOP/s, %.1f GB/s read\n", peak->gflops, peak->gbs);
 }
 
 /* --device and --platform narrow the list. */
@@ -56,8 +85,7 @@ static int run(struct cli *cli, const void *args)
     json_t *array = json_array();
     size_t n = 0, shown = 0;
     int err = ocelli_devices(&list, &n);
-
-    (void)args;
+    const struct devices_args *a = args;
     if (err == 0 && cli->device && strcasecmp(cli->device, "null") == 0) {
         free(list);
         list = NULL;
@@ -67,10 +95,11 @@ static int run(struct cli *cli, const void *args)
         if (!wanted(cli, &list[i]))
             continue;
         shown++;
+        const struct ocelli_device_peak peak = peak_of(&list[i], a->measure);
         if (cli->json)
-            json_array_append_new(array, device_json(&list[i]));
+            json_array_append_new(array, device_json(&list[i], &peak));
         else
-            print_device(cli, &list[i]);
+            print_device(cli, &list[i], &peak);
     }
     free(list);
     if (err || shown == 0) {
@@ -93,5 +122,8 @@ const struct command cmd_devices = {
     .name = "devices",
     .operands = "",
     .summary = "List every OpenCL platform and device",
+    .options = options,
+    .defaults = &(const struct devices_args){false},
+    .args_size = sizeof(struct devices_args),
     .run = run,
 };

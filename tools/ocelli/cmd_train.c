@@ -1,6 +1,7 @@
 /* ocelli train: teaches a network. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static const struct option_spec options[] = {
     {"log-steps", OPT_TEXT, ARG(log_steps), .arg = "FILE",
      .help = "write every step's loss there, as CSV"},
     {"augment", OPT_TEXT, ARG(augment), .arg = "LIST",
-     .help = "vary the images (not in this version)"},
+     .help = "vary the images: flip,crop[=PIXELS],color[=STRENGTH] (4 and 0.1)"},
     {"devices", OPT_INT, ARG(devices), 1, 1024, .arg = "N",
      .help = "train on N devices (1 in this version)"},
     {"variant", OPT_TEXT, ARG(variant), .arg = "LIST",
@@ -133,13 +134,36 @@ static void on_epoch(void *user, const struct ocelli_epoch *e)
     fflush(stdout);
 }
 
+/* "flip,crop=4,color=0.1", words left out, numbers too. */
+static int read_augment(const char *list, struct ocelli_augment *out)
+{
+    char word[32], extra;
+
+    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+        int n = snprintf(word, sizeof(word), "%.*s", (int)strcspn(p, ","), p);
+        bool right = n > 0 && n < (int)sizeof(word);
+
+        if (strcmp(word, "flip") == 0)
+            out->flip = true;
+        else if (strcmp(word, "crop") == 0)
+            out->crop = 4;
+        else if (strcmp(word, "color") == 0)
+            out->color = 0.1f;
+        else
+            right = right && (sscanf(word, "crop=%d%c", &out->crop, &extra) == 1 ||
+                              sscanf(word, "color=%f%c", &out->color, &extra) == 1);
+        if (!right)
+            return cli_usage("--augment %s: \"%s\" is none of flip, crop, crop=PIXELS, color, "
+                             "color=STRENGTH", list, word);
+    }
+    return EXIT_DONE;
+}
+
 /* What the contract has and this version of the library has not. */
 static int refuse(const struct train_args *a)
 {
     if (a->devices > 1)
         return cli_error("--devices %d: this version trains on one device", a->devices);
-    if (a->augment)
-        return cli_error("--augment %s: not in this version", a->augment);
     return EXIT_DONE;
 }
 
@@ -237,6 +261,16 @@ static int show_images(const struct session *s)
     return status;
 }
 
+/* The images shown, as files. */
+static int write_samples(const struct session *s)
+{
+    char dir[PATH_MAX];
+
+    if (snprintf(dir, sizeof(dir), "%s/samples", s->out) >= (int)sizeof(dir))
+        return cli_error("%s: %s", s->out, strerror(ENAMETOOLONG));
+    return samples_write(s->test, SHOWN_IMAGES, dir);
+}
+
 static int report(struct session *s, const struct ocelli_train_result *r)
 {
     const struct train_args *a = s->args;
@@ -263,7 +297,9 @@ static int report(struct session *s, const struct ocelli_train_result *r)
     int status = show_images(s);
     if (status != EXIT_DONE)
         return status;
-    out("\nIn %s: checkpoint, metrics.csv, curves.svg. Next, for instance:\n", s->out);
+    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg, and these images in samples.\n"
+        "Next, for instance:\n", s->out);
+    out("  %s classify %s %s/samples/*.png\n", program, s->out, s->out);
     out("  %s eval %s --data %s\n", program, s->out, a->data);
     out("  %s train %s --data %s --epochs 10 --schedule cosine --out %s-10\n", program, s->net,
         a->data, s->out);
@@ -294,6 +330,9 @@ static int train(struct session *s)
         .epoch_done = on_epoch,
         .user = s,
     };
+    int wrong = read_augment(a->augment, &p.augment);
+    if (wrong != EXIT_DONE)
+        return wrong;
     struct ocelli_train_result r = {0};
     int err;
 
@@ -315,7 +354,10 @@ static int train(struct session *s)
         resume_hint(s);
         return EXIT_INTERRUPTED;
     }
-    return err ? cli_failed(NULL, err) : report(s, &r);
+    if (err)
+        return cli_failed(NULL, err);
+    int status = write_samples(s);
+    return status == EXIT_DONE ? report(s, &r) : status;
 }
 
 /* What the optimiser makes of options that were not given. */
@@ -369,8 +411,8 @@ const struct command cmd_train = {
     .summary = "Train a network on a dataset",
     .details =
         "NET is one of those that 'ocelli info' lists. The training directory gets checkpoint (all that --resume\n"
-        "needs), metrics.csv and curves.svg. The first Ctrl-C stops and saves, a second one "
-        "kills.\n",
+        "needs), model.onnx, labels.txt, metrics.csv and curves.svg, and some test images in samples.\n"
+        "The first Ctrl-C stops and saves, a second one kills.\n",
     .options = options,
     .defaults = &defaults,
     .args_size = sizeof(defaults),

@@ -7,7 +7,7 @@
 #include "cli.h"
 
 static const struct command *const commands[] = {
-    &cmd_devices, &cmd_train, &cmd_eval, &cmd_run, &cmd_export, &cmd_info, &cmd_dump,
+    &cmd_devices, &cmd_train, &cmd_eval, &cmd_classify, &cmd_run, &cmd_export, &cmd_info, &cmd_dump,
     &cmd_bench, &cmd_onnx_test, &cmd_doctor,
 };
 

@@ -29,6 +29,8 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
         .profile = profile || cli->trace,
         .log = cli_log,
         .log_user = cli,
+        .building = progress_building,
+        .building_user = cli,
     };
     int err;
 

@@ -23,6 +23,7 @@ enum case_status { CASE_PASSED, CASE_FAILED, CASE_UNSUPPORTED };
 struct case_result {
     enum case_status status;
     double max_abs, max_rel;
+    bool differs;     /* FAILED: only by its numbers */
     char reason[400]; /* "" where it passed */
 };
 struct case_params {

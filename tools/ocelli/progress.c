@@ -11,10 +11,13 @@
 #define REDRAW_SECONDS 0.1
 #define MAX_BAR 40
 
+#define BUILDING_SECONDS 0.2 /* programs from the disk cache are ready before anybody could read it */
+
 /* There is one terminal, and so one bar. */
 static struct {
     bool on, shown;
     double last;
+    double building; /* when the first of some programs was ready */
 } bar;
 
 void progress_begin(const struct cli *cli)
@@ -60,6 +63,21 @@ void progress_show(double fraction, const char *fmt, ...)
     fflush(stderr);
     bar.shown = true;
     bar.last = now_seconds();
+}
+
+void progress_building(void *user, int done, int n)
+{
+    bool own = !bar.on;
+
+    if (done == 1)
+        bar.building = now_seconds();
+    if (own && done < n)
+        progress_begin(user);
+    if (now_seconds() - bar.building > BUILDING_SECONDS)
+        progress_show((double)done / n, "compiling kernels  %d/%d", done, n);
+    if (done == n)
+        progress_clear();
+    bar.on = !own;
 }
 
 void progress_clear(void)
