@@ -151,8 +151,10 @@ START_TEST(test_hostile)
                      0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
     put_file(path, h, sizeof(h));
     assert_fails(idx_read(&x, path, 3), OCELLI_ERR_FORMAT, "claims more than");
-    memcpy(h + 4, (uint8_t[]){0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1},
-           12); /* 2 GB claimed, 1 there */
+    memcpy(h + 4, (uint8_t[]){0x7f, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1}, 12); /* 2 GB */
+    put_file(path, h, sizeof(h));
+    assert_fails(idx_read(&x, path, 3), OCELLI_ERR_FORMAT, "claims more than");
+    h[4] = 3; /* 50 MB claimed, 1 there */
     put_file(path, h, sizeof(h));
     assert_fails(idx_read(&x, path, 3), OCELLI_ERR_FORMAT, "truncated: 1 bytes");
     memset(h + 4, 0, 12);

@@ -83,7 +83,7 @@ static void check_form(struct onnx_file **f)
 {
     struct names values = {.n = 0}, nodes = {.n = 0};
     bool read[MAX_NAMES] = {false};
-    assert_ok(onnx_open(f, path));
+    assert_ok(onnx_open(f, path, 0));
     const Onnx__Model *m = (*f)->model;
     const Onnx__Graph *g = m->graph;
     ck_assert_int_eq(m->ir_version, 8);
@@ -99,7 +99,7 @@ static void check_form(struct onnx_file **f)
     for (size_t i = 0; i < g->n_initializer; i++) {
         struct desc d;
         void *data;
-        assert_ok(onnx_tensor(g->initializer[i], NULL, "initialiser", &d, &data));
+        assert_ok(onnx_tensor(g->initializer[i], NULL, "initialiser", SIZE_MAX, &d, &data));
         free(data);
         name_made(&values, g->initializer[i]->name);
     }

@@ -122,7 +122,7 @@ START_TEST(tensor_types)
             x.n_double_data = 1, x.double_data = &real;
         else
             x.n_uint64_data = 1, x.uint64_data = &plain;
-        assert_ok(onnx_tensor(&x, NULL, "x", &d, &data));
+        assert_ok(onnx_tensor(&x, NULL, "x", 64, &d, &data));
         ck_assert_int_eq(d.dtype, t[i].dtype);
         ck_assert_int_eq(onnx_type_number(d.dtype), t[i].type);
         ck_assert_mem_eq(data, &t[i].element, t[i].size);

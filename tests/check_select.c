@@ -63,8 +63,8 @@ START_TEST(test_select)
     ck_assert_str_eq(v->name, "direct");
     assert_fails(problem_select(&p, &cpu, "fast", &v, tv), OCELLI_ERR_INVALID,
                  "no operation has a \"fast\"");
-    assert_fails(problem_select(&p, &cpu, "conv3d/ref", &v, tv), OCELLI_ERR_INVALID,
-                 "\"conv3d\" is no operation");
+    assert_fails(problem_select(&p, &cpu, "conv9d/ref", &v, tv), OCELLI_ERR_INVALID,
+                 "\"conv9d\" is no operation");
     assert_fails(problem_select(&p, &cpu, "bias/direct", &v, tv), OCELLI_ERR_INVALID,
                  "bias has no \"direct\"");
     assert_fails(problem_select(&p, &cpu, "conv2d/", &v, tv), OCELLI_ERR_INVALID,
@@ -79,6 +79,39 @@ START_TEST(test_select)
     p = parsed("reshape x=6 shape=2x3");
     assert_fails(problem_select(&p, &cpu, NULL, &v, tv), OCELLI_ERR_UNSUPPORTED,
                  "reshape x=6 shape=2x3");
+}
+END_TEST
+
+/* A device whose work-groups are small has a variant for every problem. */
+START_TEST(test_small_groups)
+{
+    static const size_t sizes[] = {128, 16, 1};
+    int planned = 0;
+    for (int i = 0; ops[i]; i++) {
+        char path[512], line[512];
+        snprintf(path, sizeof(path), GOLDEN_DIR "/../problems/%s.txt", ops[i]->name);
+        FILE *f = fopen(path, "r");
+        ck_assert_msg(f != NULL, "%s", path);
+        while (ops[i]->variants && ops[i]->variants[0].name && fgets(line, sizeof(line), f)) {
+            struct problem p;
+            if (strchr("#!\n", line[0]) || strstr(line, "f64") || problem_parse(line, &p, attr) != 0)
+                continue;
+            for (size_t k = 0; k < COUNT(sizes); k++) {
+                struct caps small = gpu;
+                const struct variant *v;
+                struct launches l;
+                int tv[MAX_TUNABLES];
+                small.max_group = small.max_item[0] = small.max_item[1] = small.max_item[2] = sizes[k];
+                small.memory_bytes = small.max_alloc = (uint64_t)1 << 40;
+                assert_ok(problem_select(&p, &small, NULL, &v, tv));
+                assert_ok(problem_plan(&p, &small, v, tv, &l));
+                launches_free(&l);
+                planned++;
+            }
+        }
+        fclose(f);
+    }
+    ck_assert_int_gt(planned, 1000);
 }
 END_TEST
 
@@ -256,7 +289,7 @@ START_TEST(test_plan_checks)
         {spoil_global, "a global size out of range"},
         {spoil_local, "more local memory"},
         {spoil_workspace, "a workspace of"},
-        {spoil_define, "no program"},
+        {spoil_define, "out of memory"},
     };
     static const struct variant v = {.name = "spoiled", .plan = spoiled_plan};
     struct problem p = parsed("bias x=2x3 b=3");
@@ -282,6 +315,7 @@ int main(void)
     Suite *s = suite_create("select");
     TCase *t = tcase_create("select");
     tcase_add_test(t, test_select);
+    tcase_add_test(t, test_small_groups);
     tcase_add_test(t, test_plan);
     tcase_add_test(t, test_plan_checks);
     suite_add_tcase(s, t);

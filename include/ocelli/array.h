@@ -20,8 +20,10 @@ struct ocelli_array {
 OCELLI_API int ocelli_array_read(struct ocelli_array *out, const char *path);
 /* Written aside, synced, renamed. */
 OCELLI_API int ocelli_array_write(const struct ocelli_array *a, const char *path);
-/* Every array of an .npz; *out is for the caller to free after ocelli_array_free() on each. */
-OCELLI_API int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path);
+/* Every array of an .npz; *out is for the caller to free after ocelli_array_free() on each. max_bytes: the memory that
+ * reading may take, 0: 4 times the file and 64 MiB, as a small file can be made that unpacks to any size.
+ * Fails: IO, FORMAT (damaged; above max_bytes), UNSUPPORTED, MEMORY. */
+OCELLI_API int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path, uint64_t max_bytes);
 OCELLI_API int ocelli_npz_write(const struct ocelli_array *a, int n, const char *path);
 OCELLI_API void ocelli_array_free(struct ocelli_array *a);
 

@@ -3,6 +3,7 @@
 #define OCELLI_ONNX_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <ocelli/array.h>
 #include <ocelli/graph.h>
@@ -24,6 +25,8 @@ struct ocelli_onnx_params {
     const struct ocelli_array *values;
     int n_values;
     bool keep_all; /* every intermediate value that has a name becomes an output too */
+    uint64_t max_memory;       /* bytes that reading may take; default 4 times the file and 64 MiB, and what
+                                  external data files add in proportion to their size */
 };
 
 /* Reads a model: its inputs and outputs keep their names, its initialisers become weights with their

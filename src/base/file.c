@@ -74,6 +74,13 @@ out:
     return err;
 }
 
+size_t file_memory(size_t bytes)
+{
+    const size_t extra = (size_t)64 << 20;
+
+    return bytes > (SIZE_MAX - extra) / 4 ? SIZE_MAX : 4 * bytes + extra;
+}
+
 /* Directory and last component of a path; *dir is the caller's to free. */
 static const char *split(const char *path, char **dir)
 {

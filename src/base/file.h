@@ -9,6 +9,10 @@
  * Fails: IO, MEMORY, FORMAT (larger than `limit`). */
 int file_read(const char *path, size_t limit, char **out, size_t *bytes);
 
+/* What reading a file may take in memory unless its caller says otherwise, the file's own bytes
+ * included: 4 times its size and 64 MiB. Whatever it claims, a small file is a small matter. */
+size_t file_memory(size_t bytes);
+
 /* A file that appears complete or not at all: written beside `path` under a temporary name, then
  * synced and renamed. Whoever reads `path` sees the old content or the new. */
 struct file_writer {

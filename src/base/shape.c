@@ -62,15 +62,30 @@ int shape_check(const struct ocelli_shape *s)
     return 0;
 }
 
+bool shape_elements(const struct ocelli_shape *s, size_t *count)
+{
+    size_t n = 1;
+    bool empty = false;
+
+    *count = 0;
+    if (s->rank < 0 || s->rank > OCELLI_MAX_RANK)
+        return false;
+    for (int i = 0; i < s->rank; i++) {
+        empty = empty || s->dim[i] == 0;
+        if (s->dim[i] < 0 || (uint64_t)s->dim[i] > SIZE_MAX ||
+            (s->dim[i] > 0 && !mul_size(n, (size_t)s->dim[i], &n)) || n > INT64_MAX / MAX_ELEMENT ||
+            n > SIZE_MAX / MAX_ELEMENT)
+            return false;
+    }
+    *count = empty ? 0 : n;
+    return true;
+}
+
 bool shape_is_empty(const struct ocelli_shape *s)
 {
-    struct ocelli_shape least = *s;
-    bool empty = false;
-    for (int i = 0; i < s->rank && i < OCELLI_MAX_RANK; i++) {
-        empty = empty || s->dim[i] == 0;
-        least.dim[i] = s->dim[i] == 0 ? 1 : s->dim[i];
-    }
-    return empty && shape_check(&least) == 0;
+    size_t count;
+
+    return shape_elements(s, &count) && count == 0;
 }
 
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b)

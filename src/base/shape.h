@@ -16,6 +16,9 @@ struct desc {
 int64_t shape_count(const struct ocelli_shape *s);
 /* 0, or INVALID: an extent below 1, rank out of range, or a size that does not fit int64/size_t. */
 int shape_check(const struct ocelli_shape *s);
+/* The same for shapes whose extents may be 0; false: none, or too large. An extent of 0 does not
+ * excuse the others: products of some of them are taken by whoever slices. */
+bool shape_elements(const struct ocelli_shape *s, size_t *count);
 /* Rank and extents are right but for extents of 0: it has no elements. */
 bool shape_is_empty(const struct ocelli_shape *s);
 bool shape_equal(const struct ocelli_shape *a, const struct ocelli_shape *b);

@@ -1,12 +1,16 @@
 #include "data/idx.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define CHUNK ((size_t)1 << 20)
@@ -37,7 +41,7 @@ static int fill(gzFile f, const char *path, uint8_t *buf, size_t bytes, size_t *
     return 0;
 }
 
-static int read_header(struct idx *x, gzFile f, const char *path, int rank)
+static int read_header(struct idx *x, gzFile f, const char *path, int rank, size_t limit)
 {
     uint8_t h[4 + 4 * IDX_MAX_RANK];
     size_t want = 4 + 4 * (size_t)rank, got;
@@ -59,10 +63,11 @@ static int read_header(struct idx *x, gzFile f, const char *path, int rank)
         x->dim[i] = (int64_t)d[0] << 24 | d[1] << 16 | d[2] << 8 | d[3];
         if (x->dim[i] < 1)
             return fail(OCELLI_ERR_FORMAT, "%s: extent %d is 0 (at byte %d)", path, i, 4 + 4 * i);
-        if (!mul_size(x->bytes, (size_t)x->dim[i], &x->bytes) || x->bytes > IDX_MAX_BYTES)
+        if (!mul_size(x->bytes, (size_t)x->dim[i], &x->bytes) || x->bytes > limit)
             return fail(OCELLI_ERR_FORMAT,
-                        "%s: claims more than %zu bytes (extents from byte 4 on)", path,
-                        IDX_MAX_BYTES);
+                        "%s: claims more than the %zu bytes that a file of its size may take "
+                        "(extents from byte 4 on)",
+                        path, limit);
     }
     return 0;
 }
@@ -98,21 +103,37 @@ static int read_data(struct idx *x, gzFile f, const char *path)
     return 0;
 }
 
-int idx_read(struct idx *out, const char *path, int rank)
+/* Takes over fd. */
+static int read_all(struct idx *out, int fd, const char *path, int rank, size_t limit)
 {
     int err = 0;
-    *out = (struct idx){0};
-    errno = 0;
-    gzFile f = gzopen(path, "rbe");
-    if (!f)
-        return errno ? fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno))
-                     : fail_memory();
+    gzFile f = gzdopen(fd, "rb");
+    if (!f) {
+        close(fd);
+        return fail_memory();
+    }
     gzbuffer(f, 128 << 10);
-    TRY(read_header(out, f, path, rank));
+    TRY(read_header(out, f, path, rank, limit));
     TRY(read_data(out, f, path));
 out:
     if (gzclose_r(f) == Z_BUF_ERROR && !err)
         err = fail(OCELLI_ERR_FORMAT, "%s: truncated: the gzip stream ends too early", path);
+    return err;
+}
+
+int idx_read(struct idx *out, const char *path, int rank)
+{
+    struct stat st;
+    *out = (struct idx){0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return fail(OCELLI_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(fd, &st) != 0) {
+        close(fd);
+        return fail(OCELLI_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
+    }
+    size_t limit = S_ISREG(st.st_mode) ? file_memory((size_t)st.st_size) : IDX_MAX_BYTES;
+    int err = read_all(out, fd, path, rank, MIN(limit, IDX_MAX_BYTES));
     if (err)
         idx_free(out);
     return err;

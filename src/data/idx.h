@@ -18,7 +18,7 @@ struct idx {
 };
 
 /* Reads a file, plain or compressed with gzip, that must have that rank. Memory grows with what is
- * read, never ahead by what the file claims.
+ * read, never ahead by what the file claims, and to file_memory() at most.
  * Fails: IO, MEMORY, FORMAT (the message names the file, what is wrong and where). */
 int idx_read(struct idx *out, const char *path, int rank);
 void idx_free(struct idx *x);

@@ -57,7 +57,7 @@ static int write_pb(const struct ocelli_array *a, const char *path)
     uint8_t *file;
     int err;
 
-    (void)array_count(&a->shape, size, &count);
+    (void)shape_elements(&a->shape, &count);
     t.n_dims = (size_t)a->shape.rank;
     t.dims = (int64_t *)a->shape.dim;
     t.has_data_type = 1;

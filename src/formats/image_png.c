@@ -110,11 +110,30 @@ static int read_guarded(struct reader *r)
     return read_picture(r);
 }
 
+/* libpng allocates what some chunks say that they have, before it reads it: so no chunk may say
+ * more than there is. */
+static int check_chunks(const struct image_source *s)
+{
+    const size_t around = 12; /* length, name, checksum */
+
+    for (size_t at = 8; at < s->bytes;) {
+        size_t left = s->bytes - at, n;
+        if (left < around || (n = png_get_uint_32(s->data + at)) > left - around)
+            return fail(OCELLI_ERR_FORMAT, "%s: truncated at byte %zu", s->name, s->bytes);
+        if (memcmp(s->data + at + 4, "IEND", 4) == 0)
+            break;
+        at += around + n;
+    }
+    return 0;
+}
+
 int png_read(struct image_source *s)
 {
     struct reader r = {.s = s};
-    int err;
+    int err = check_chunks(s);
 
+    if (err)
+        return err;
     if ((r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r.words, on_error, on_warning)) &&
         (r.info = png_create_info_struct(r.png)))
         err = read_guarded(&r);

@@ -22,30 +22,11 @@ static const struct {
     {'u', 2, OCELLI_U16}, {'u', 4, OCELLI_U32}, {'u', 8, OCELLI_U64}, {'b', 1, OCELLI_BOOL},
 };
 
-bool array_count(const struct ocelli_shape *s, size_t size, size_t *count)
-{
-    size_t n = size, bytes = size;
-
-    *count = 0;
-    if (s->rank < 0 || s->rank > OCELLI_MAX_RANK)
-        return false;
-    for (int d = 0; d < s->rank; d++) {
-        if (s->dim[d] < 0 || (uint64_t)s->dim[d] > SIZE_MAX)
-            return false;
-        /* An extent of 0 does not excuse the others: their product is taken by whoever slices. */
-        if (s->dim[d] > 0 && (!mul_size(n, (size_t)s->dim[d], &n) || n > INT64_MAX))
-            return false;
-        bytes = s->dim[d] ? bytes * (size_t)s->dim[d] : 0;
-    }
-    *count = bytes / size;
-    return true;
-}
-
 int array_check(const struct ocelli_array *a)
 {
     size_t size = ocelli_dtype_size(a->dtype), count;
 
-    if (!size || !array_count(&a->shape, size, &count) || (count && !a->data))
+    if (!size || !shape_elements(&a->shape, &count) || (count && !a->data))
         return fail(OCELLI_ERR_INVALID, "array %s: no type, shape or data", a->name ? a->name : "");
     return 0;
 }
@@ -275,7 +256,7 @@ int npy_parse(struct ocelli_array *out, const char *name, const void *file, size
     if (err)
         return err;
     size = ocelli_dtype_size((enum ocelli_dtype)h.dtype);
-    if (!array_count(&h.shape, size, &count))
+    if (!shape_elements(&h.shape, &count))
         return fail(OCELLI_ERR_FORMAT, "%s: its shape is too large", name);
     if (bytes - head != count * size)
         return fail(OCELLI_ERR_FORMAT, "%s: %zu bytes of data, its shape takes %zu", name, bytes - head,
@@ -311,7 +292,7 @@ int npy_print(const struct ocelli_array *a, void **out, size_t *bytes)
     if (t.failed)
         TRY(fail_memory());
     head = round_up(MAGIC_LEN + 4 + t.len + 1, ALIGN);
-    if (!array_count(&a->shape, size, &count) || !add_size(head, count * size, &all))
+    if (!shape_elements(&a->shape, &count) || !add_size(head, count * size, &all))
         TRY(fail(OCELLI_ERR_INVALID, "array: too large"));
     if (!(file = malloc(all)))
         TRY(fail_memory());

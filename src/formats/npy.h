@@ -15,8 +15,6 @@ int npy_parse(struct ocelli_array *out, const char *name, const void *file, size
 /* The content of a file with that array; the caller frees *out. The array has passed array_check(). */
 int npy_print(const struct ocelli_array *a, void **out, size_t *bytes);
 
-/* Elements of a shape whose extents may be 0; false when a sum of sizes overflows or an extent is negative. */
-bool array_count(const struct ocelli_shape *s, size_t size, size_t *count);
 /* INVALID when what a caller hands over is no array. */
 int array_check(const struct ocelli_array *a);
 

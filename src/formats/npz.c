@@ -14,11 +14,12 @@
 #define MAX_NAME 1024
 /* Deflate cannot do better than 1032 to 1 (RFC 1951: 258 bytes from two bits). */
 #define MAX_RATIO 1032
-#define MAX_BYTES ((size_t)16 << 30) /* all arrays of one archive */
+#define DIRECTORY_MEMORY ((size_t)24 << 20) /* libzip's, of MAX_ENTRIES entries */
 
 static int zip_failed(const char *path, zip_error_t *e)
 {
-    int err = zip_error_code_zip(e) == ZIP_ER_MEMORY
+    int code = zip_error_code_zip(e); /* OK: it forgot to say that there was no memory */
+    int err = code == ZIP_ER_MEMORY || code == ZIP_ER_OK
                   ? fail_memory()
                   : fail(OCELLI_ERR_FORMAT, "%s: %s", path, zip_error_strerror(e));
 
@@ -41,7 +42,8 @@ static bool plain_name(const char *s)
 struct reading {
     const char *path;
     zip_t *zip;
-    size_t left, packed_left; /* bytes that may still come, unpacked and packed */
+    size_t left;        /* memory for what comes out */
+    size_t packed_left; /* bytes of the file not yet spoken for */
 };
 
 static int check_entry(struct reading *r, zip_int64_t i, zip_stat_t *st)
@@ -59,10 +61,14 @@ static int check_entry(struct reading *r, zip_int64_t i, zip_stat_t *st)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s: %s: packed by method %d, encryption %d", r->path, st->name,
                     st->comp_method, st->encryption_method);
     /* Entries that lie over each other could be many times the file. */
-    if (st->comp_size > r->packed_left || st->size > r->left ||
+    if (st->comp_size > r->packed_left ||
         (st->size && (st->size - 1) / MAX_RATIO >= st->comp_size))
         return fail(OCELLI_ERR_FORMAT, "%s: %s: %llu bytes cannot come from %llu", r->path, st->name,
                     (unsigned long long)st->size, (unsigned long long)st->comp_size);
+    /* Twice, while the array is copied out of its file. */
+    if (st->size > r->left / 2)
+        return fail(OCELLI_ERR_FORMAT, "%s: %s: %llu bytes: more memory than reading the file may take",
+                    r->path, st->name, (unsigned long long)st->size);
     r->packed_left -= st->comp_size;
     r->left -= st->size;
     return 0;
@@ -113,15 +119,15 @@ out:
     return err;
 }
 
-int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path)
+int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path, uint64_t max_bytes)
 {
-    struct reading r = {.path = path, .left = MAX_BYTES};
+    struct reading r = {.path = path};
     struct ocelli_array *a = NULL;
     zip_source_t *source = NULL;
     zip_error_t e;
     zip_int64_t count = 0;
     char *file = NULL;
-    size_t bytes;
+    size_t bytes, memory;
     int err;
 
     *out = NULL;
@@ -129,6 +135,8 @@ int ocelli_npz_read(struct ocelli_array **out, int *n, const char *path)
     zip_error_init(&e);
     TRY(file_read(path, ARRAY_MAX_FILE, &file, &bytes));
     r.packed_left = bytes;
+    memory = max_bytes ? (size_t)MIN(max_bytes, (uint64_t)SIZE_MAX) : file_memory(bytes);
+    r.left = memory > bytes && memory - bytes > DIRECTORY_MEMORY ? memory - bytes - DIRECTORY_MEMORY : 0;
     /* From memory: what was checked is what is read. */
     source = zip_source_buffer_create(file, bytes, 0, &e);
     if (!source || !(r.zip = zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &e)))
@@ -158,10 +166,11 @@ out:
 
 /* ---- Writing ---- */
 
-static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
+/* *npy: the entry's content, which the archive reads when it is closed. It stays ours: whether libzip
+ * frees what it was given when it runs out of memory depends on where it does. */
+static int add_entry(zip_t *zip, const struct ocelli_array *a, int i, void **npy)
 {
     struct text name = {0};
-    void *npy = NULL;
     size_t bytes;
     zip_source_t *s;
     zip_int64_t at;
@@ -176,10 +185,9 @@ static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
     TRY(array_check(a));
     if (!plain_name(name.s) || name.s[0] == '/' || strstr(name.s, "..") || strchr(name.s, '\\'))
         TRY(fail(OCELLI_ERR_INVALID, "array \"%s\": no name for an archive", a->name));
-    TRY(npy_print(a, &npy, &bytes));
-    if (!(s = zip_source_buffer(zip, npy, bytes, 1)))
+    TRY(npy_print(a, npy, &bytes));
+    if (!(s = zip_source_buffer(zip, *npy, bytes, 0)))
         TRY(fail_memory());
-    npy = NULL; /* the source frees it */
     at = zip_file_add(zip, name.s, s, ZIP_FL_ENC_UTF_8);
     if (at < 0) {
         zip_source_free(s);
@@ -190,7 +198,6 @@ static int add_entry(zip_t *zip, const struct ocelli_array *a, int i)
         zip_file_set_dostime(zip, (zip_uint64_t)at, 0, 1 << 5 | 1, 0) != 0)
         TRY(fail(OCELLI_ERR_INVALID, "array \"%s\": %s", name.s, zip_strerror(zip)));
 out:
-    free(npy);
     text_free(&name);
     return err;
 }
@@ -224,17 +231,20 @@ int ocelli_npz_write(const struct ocelli_array *a, int n, const char *path)
     zip_source_t *source = NULL;
     zip_t *zip = NULL;
     zip_error_t e;
+    void **npy = NULL;
     int err = 0;
 
     zip_error_init(&e);
     if (n < 1)
         TRY(fail(OCELLI_ERR_INVALID, "%s: an archive of no arrays", path));
+    if (!(npy = calloc((size_t)n, sizeof(*npy))))
+        TRY(fail_memory());
     source = zip_source_buffer_create(NULL, 0, 0, &e);
     if (!source || !(zip = zip_open_from_source(source, ZIP_TRUNCATE, &e)))
         TRY(zip_failed(path, &e));
     zip_source_keep(source); /* to read what closing writes into it */
     for (int i = 0; i < n; i++)
-        TRY(add_entry(zip, &a[i], i));
+        TRY(add_entry(zip, &a[i], i, &npy[i]));
     if (zip_close(zip) != 0)
         TRY(fail(OCELLI_ERR_INVALID, "%s: %s", path, zip_strerror(zip)));
     zip = NULL;
@@ -244,5 +254,8 @@ out:
         zip_discard(zip);
     if (source)
         zip_source_free(source);
+    for (int i = 0; npy && i < n; i++)
+        free(npy[i]);
+    free(npy);
     return err;
 }

@@ -55,12 +55,12 @@ static ProtobufCAllocator allocator(struct budget *b)
     return (ProtobufCAllocator){budget_alloc, budget_free, b};
 }
 
-static size_t budget_for(size_t bytes)
+/* For a message in a file of that size. `memory`: what all of it may take, 0: as usual. */
+static struct budget budget_for(size_t bytes, uint64_t memory, size_t reserve)
 {
-    size_t n;
+    size_t all = memory ? (size_t)MIN(memory, (uint64_t)SIZE_MAX) : file_memory(bytes);
 
-    return mul_size(bytes, ONNX_MEMORY_FACTOR, &n) && add_size(n, ONNX_MEMORY_EXTRA, &n) ? n
-                                                                                         : SIZE_MAX;
+    return (struct budget){.left = all > bytes && all - bytes > reserve ? all - bytes - reserve : 0};
 }
 
 static int unpack_failed(const struct budget *b, const char *name, size_t bytes)
@@ -75,10 +75,11 @@ static int unpack_failed(const struct budget *b, const char *name, size_t bytes)
 
 /* ---- Models ---- */
 
-int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_t bytes)
+int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_t bytes,
+               uint64_t memory)
 {
     struct onnx_file *f = calloc(1, sizeof(*f));
-    struct budget b = {.left = budget_for(bytes)};
+    struct budget b = budget_for(bytes, memory, ONNX_GRAPH_MEMORY);
     ProtobufCAllocator a = allocator(&b);
 
     *out = NULL;
@@ -94,11 +95,12 @@ int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_
         onnx_close(&f);
         return fail(OCELLI_ERR_FORMAT, "%s: no ONNX model: it holds no graph", name);
     }
+    f->left = b.left;
     *out = f;
     return 0;
 }
 
-int onnx_open(struct onnx_file **out, const char *path)
+int onnx_open(struct onnx_file **out, const char *path, uint64_t memory)
 {
     char *data;
     size_t bytes;
@@ -107,10 +109,12 @@ int onnx_open(struct onnx_file **out, const char *path)
     *out = NULL;
     if (err)
         return err;
-    err = onnx_parse(out, path, data, bytes);
+    err = onnx_parse(out, path, data, bytes, memory);
     free(data);
-    if (!err)
+    if (!err) {
         (*out)->path = (*out)->name;
+        (*out)->left += bytes; /* the file itself, now that it is gone */
+    }
     return err;
 }
 
@@ -149,11 +153,11 @@ int onnx_tensor_file(const char *path, struct desc *desc, void **data, char **na
 
     *data = NULL;
     TRY(file_read(path, ONNX_MAX_FILE, &file, &bytes));
-    b = (struct budget){.left = budget_for(bytes)};
+    b = budget_for(bytes, 0, 0);
     t = onnx__tensor__unpack(&a, bytes, (const uint8_t *)file);
     if (!t)
         TRY(unpack_failed(&b, path, bytes));
-    TRY(onnx_tensor(t, path, path, desc, data));
+    TRY(onnx_tensor(t, path, path, b.left, desc, data));
     if (name) {
         *name = strdup(t->name ? t->name : "");
         if (!*name)

@@ -6,30 +6,32 @@
 
 #include "base/shape.h"
 
-/* What a file may cost: its message takes at most 4 times its bytes and 64 MiB in memory. A message
- * of empty parts would take some 60 times. */
-#define ONNX_MEMORY_FACTOR 4
-#define ONNX_MEMORY_EXTRA ((size_t)64 << 20)
+/* Of what a file may cost (file_memory()) this is for the graph made of it; the rest is for the
+ * message and the tensors' content. A message of empty parts would take some 60 times its bytes. */
+#define ONNX_GRAPH_MEMORY ((size_t)32 << 20)
 #define ONNX_MAX_FILE ((size_t)2 << 30) /* protobuf's own limit */
 
 struct onnx_file {
     Onnx__Model *model;
     char *name;       /* for messages */
     const char *path; /* NULL: read from memory, external data are refused */
+    size_t left;      /* bytes of memory that tensors may still take */
 };
 
-/* Reads a model. Fails: IO, MEMORY, FORMAT (no ONNX, damaged, or out of proportion). */
-int onnx_open(struct onnx_file **out, const char *path);
+/* Reads a model that may take `memory` bytes (0: file_memory()). Fails: IO, MEMORY, FORMAT (no ONNX,
+ * damaged, or out of proportion). */
+int onnx_open(struct onnx_file **out, const char *path, uint64_t memory);
 /* The same from memory, which is only read; `name` is for messages. */
-int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_t bytes);
+int onnx_parse(struct onnx_file **out, const char *name, const void *data, size_t bytes,
+               uint64_t memory);
 void onnx_close(struct onnx_file **f);
 
 /* A tensor's content in this machine's order: from raw bytes, typed fields or an external file
  * beside `path` (NULL: refused). *data is malloc'd, desc_bytes(desc). Strings and types that the
- * library has not: UNSUPPORTED. `what` names it in messages. Fails: FORMAT (sizes that do not fit),
- * IO, MEMORY, SHAPE. */
-int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,
-                void **data);
+ * library has not: UNSUPPORTED. `what` names it in messages. Fails: FORMAT (sizes that do not fit,
+ * more than `limit` bytes), IO, MEMORY, SHAPE. */
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                struct desc *desc, void **data);
 
 /* What a tensor takes of the file named *location (below the model's folder; NULL: it is not stored
  * in one). */

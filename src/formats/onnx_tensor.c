@@ -285,22 +285,20 @@ static int copy_field(const Onnx__Tensor *t, enum field f, const char *what, siz
 static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_shape *s,
                         size_t *count)
 {
-    *count = 1;
     if (t->n_dims > OCELLI_MAX_RANK)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s: rank %zu is above %d", what, t->n_dims,
                     OCELLI_MAX_RANK);
     s->rank = (int)t->n_dims;
     for (int d = 0; d < s->rank; d++) {
         s->dim[d] = t->dims[d];
-        if (t->dims[d] < 0 || (uint64_t)t->dims[d] > SIZE_MAX ||
-            !mul_size(*count, (size_t)t->dims[d], count))
-            return fail(OCELLI_ERR_FORMAT, "%s: extent %lld", what, (long long)t->dims[d]);
+        if (s->dim[d] < 0)
+            return fail(OCELLI_ERR_FORMAT, "%s: extent %lld", what, (long long)s->dim[d]);
     }
-    return 0;
+    return shape_elements(s, count) ? 0 : fail(OCELLI_ERR_FORMAT, "%s: too large", what);
 }
 
-int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struct desc *desc,
-                void **data)
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                struct desc *desc, void **data)
 {
     int row = type_row(t->data_type), err;
     size_t count, bytes, size;
@@ -314,6 +312,9 @@ int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, struc
     TRY(tensor_shape(t, what, &desc->shape, &count));
     if (!mul_size(count, size, &bytes))
         TRY(fail(OCELLI_ERR_FORMAT, "%s: too large", what));
+    if (bytes > limit)
+        TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes: more memory than its file may ask for", what,
+                 bytes));
     if (t->data_location == 1) {
         TRY(read_external(t, path, what, bytes, data));
     } else if (t->has_raw_data) {

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define META "__metadata__"
 #define CHECKSUM "ocelli.xxh3"
@@ -54,25 +55,43 @@ static int checksum(const char *head, size_t head_bytes, const struct st_tensor 
 /* Takes over `value`, as json_object_set_new does. */
 static int set(json_t *object, const char *key, json_t *value)
 {
-    bool twice = json_object_get(object, key) != NULL;
-    if (twice)
+    if (!value)
+        return fail_memory();
+    if (json_object_get(object, key)) {
         json_decref(value);
-    if (twice || json_object_set_new(object, key, value) != 0)
-        return fail(OCELLI_ERR_INVALID, "safetensors: \"%s\": twice there, or not UTF-8", key);
-    return 0;
+        return fail(OCELLI_ERR_INVALID, "safetensors: \"%s\" is there twice", key);
+    }
+    return json_object_set_new(object, key, value) == 0 ? 0 : fail_memory();
 }
 
-static json_t *entry(const struct st_tensor *t, size_t begin, size_t end)
+static int check_words(const char *key, const char *value)
 {
-    const char *type = NULL;
-    for (size_t i = 0; i < COUNT(types); i++)
-        if (types[i].dtype == (int)t->desc.dtype)
-            type = types[i].name;
+    return utf8_valid(key) && utf8_valid(value)
+               ? 0
+               : fail(OCELLI_ERR_INVALID, "safetensors: \"%s\": not UTF-8", key);
+}
+
+/* NULL: no memory. */
+static json_t *entry(const struct st_tensor *t, const char *type, size_t begin, size_t end)
+{
     json_t *shape = json_array();
+    bool whole = shape != NULL;
     for (int i = 0; i < t->desc.shape.rank; i++)
-        json_array_append_new(shape, json_integer(t->desc.shape.dim[i]));
+        whole = whole && json_array_append_new(shape, json_integer(t->desc.shape.dim[i])) == 0;
+    if (!whole) {
+        json_decref(shape);
+        return NULL;
+    }
     return json_pack("{s:s, s:o, s:[I,I]}", "dtype", type, "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)end);
+}
+
+static const char *type_name(enum ocelli_dtype dtype)
+{
+    for (size_t i = 0; i < COUNT(types); i++)
+        if (types[i].dtype == (int)dtype)
+            return types[i].name;
+    return NULL;
 }
 
 /* The length field and the header, checksum still zeros; padded so that the tensors are aligned. */
@@ -80,30 +99,38 @@ static int make_head(const struct st_tensor *t, int n, const struct st_pair *met
                      size_t *size, char **out, size_t *out_bytes)
 {
     int err = 0;
-    size_t at = 0, len;
-    char *text = NULL, *head = NULL;
+    size_t at = 0, len, text;
+    char *head = NULL;
     json_t *root = json_object(), *m = json_object();
     TRY(set(root, META, m));
     TRY(set(m, CHECKSUM, json_string("00000000000000000000000000000000")));
-    for (int i = 0; i < n_meta; i++)
+    for (int i = 0; i < n_meta; i++) {
+        TRY(check_words(meta[i].key, meta[i].value));
         TRY(set(m, meta[i].key, json_string(meta[i].value)));
+    }
     for (int i = 0; i < n; i++) {
         size_t end;
+        const char *type = type_name(t[i].desc.dtype);
+        TRY(check_words(t[i].name, ""));
+        if (!type)
+            TRY(fail(OCELLI_ERR_UNSUPPORTED, "safetensors: \"%s\": %s elements", t[i].name,
+                     dtype_name(t[i].desc.dtype)));
         TRY(shape_check(&t[i].desc.shape));
         size[i] = desc_bytes(&t[i].desc);
         if (!add_size(at, size[i], &end) || end > INT64_MAX) {
             err = fail(OCELLI_ERR_INVALID, "safetensors: \"%s\": too large", t[i].name);
             goto out;
         }
-        TRY(set(root, t[i].name, entry(&t[i], at, end)));
+        TRY(set(root, t[i].name, entry(&t[i], type, at, end)));
         at = end;
     }
-    text = json_dumps(root, JSON_COMPACT);
+    /* Into a buffer of ours: json_dumps() may leave words out when it has no memory (Jansson 2.14). */
+    text = json_dumpb(root, NULL, 0, JSON_COMPACT);
     if (!text) {
         err = fail_memory();
         goto out;
     }
-    len = round_up(strlen(text), 8);
+    len = round_up(text, 8);
     if (len > SAFETENSORS_MAX_HEADER) {
         err =
             fail(OCELLI_ERR_INVALID, "safetensors: a header of %zu bytes is above the limit of %zu",
@@ -118,11 +145,15 @@ static int make_head(const struct st_tensor *t, int n, const struct st_pair *met
     for (int i = 0; i < 8; i++)
         head[i] = (char)(len >> (8 * i));
     memset(head + 8, ' ', len);
-    memcpy(head + 8, text, strlen(text));
+    if (json_dumpb(root, head + 8, len, JSON_COMPACT) != text) {
+        err = fail_memory();
+        goto out;
+    }
     *out = head;
     *out_bytes = 8 + len;
+    head = NULL;
 out:
-    free(text);
+    free(head);
     json_decref(root);
     return err;
 }
@@ -285,6 +316,29 @@ out:
     return err;
 }
 
+/* JSON parsed takes up to 80 times its text, so what cannot be such a header is refused before: deeper
+ * than {"name": {"shape": [..]}}, or objects and lists in less room than an entry takes. */
+static int scan_header(const char *s, size_t len, const char *file)
+{
+    const size_t least = sizeof("\"\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,0]}") - 1;
+    size_t opened = 0;
+    int depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] == '"')
+            for (i++; i < len && s[i] != '"'; i++)
+                i += s[i] == '\\';
+        else if (s[i] == '{' || s[i] == '[')
+            opened++, depth++;
+        else if (s[i] == '}' || s[i] == ']')
+            depth--;
+        if (depth > 3 || opened / 3 > len / least + 1)
+            return fail(OCELLI_ERR_FORMAT, "%s: header: objects at byte %zu that do not belong there",
+                        file, i + 8);
+    }
+    return 0;
+}
+
 static int parse(struct safetensors *st, const char *file)
 {
     int err = 0, n = 0;
@@ -308,7 +362,10 @@ static int parse(struct safetensors *st, const char *file)
                     file, len, st->bytes);
     if (len == 0 || st->file[8] != '{')
         return fail(OCELLI_ERR_FORMAT, "%s: the header does not start with {", file);
+    TRY(scan_header(st->file + 8, (size_t)len, file));
     st->json = json_loadb(st->file + 8, (size_t)len, JSON_REJECT_DUPLICATES, &je);
+    if (!st->json && (!je.text[0] || json_error_code(&je) == json_error_out_of_memory))
+        return fail_memory();
     if (!st->json)
         return fail(OCELLI_ERR_FORMAT, "%s: header: %s at byte %d", file, je.text, je.position + 8);
     e = calloc(MAX(json_object_size(st->json), 1), sizeof(*e));

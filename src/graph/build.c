@@ -105,12 +105,7 @@ struct ocelli_shape ocelli_value_shape(const struct ocelli_graph *g, ocelli_valu
 
 ocelli_value ocelli_find(const struct ocelli_graph *g, const char *name)
 {
-    for (int v = 0; v < g->g.n_values; v++) {
-        const struct value *x = &g->g.value[v];
-        if ((x->name && strcmp(x->name, name) == 0) || (x->output && strcmp(x->output, name) == 0))
-            return v;
-    }
-    return OCELLI_NONE;
+    return graph_find(&g->g, name);
 }
 
 void ocelli_output(struct ocelli_graph *g, const char *name, ocelli_value v)

@@ -188,14 +188,15 @@ static const char *order_of(struct writer *w, const char *x, const struct stride
 static void write_places(struct writer *w, const struct strided_attr *a)
 {
     int64_t count = shape_count(&a->shape), at[OCELLI_MAX_RANK] = {0}, place = a->offset;
-    int64_t *places = arena_alloc(&w->e->arena, (size_t)count * sizeof(*places));
+    int64_t *places;
     const int64_t all = -1;
 
-    if (w->e->batch_name) {
-        refuse(w, "these strides and an open batch");
+    if (w->e->batch_name || (size_t)count > ONNX_MAX_FILE / sizeof(*places)) {
+        refuse(w, w->e->batch_name ? "these strides and an open batch"
+                                   : "these strides of so many elements");
         return;
     }
-    if (!places) {
+    if (!(places = arena_alloc(&w->e->arena, (size_t)count * sizeof(*places)))) {
         export_fail(w->e, OCELLI_ERR_MEMORY);
         return;
     }

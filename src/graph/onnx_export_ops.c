@@ -1,15 +1,14 @@
 /* Which operation is written how, and scalars. */
-#include <limits.h>
-#include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "graph/onnx_writer.h"
 
 const char *export_scalar(struct export *e, enum ocelli_dtype dtype, double v)
 {
     uint64_t bits = 0;
     float f = (float)v;
-    int64_t i = (int64_t)v;
+    int64_t i = whole_number(v);
 
     switch (dtype) {
     case OCELLI_F32:
@@ -18,20 +17,9 @@ const char *export_scalar(struct export *e, enum ocelli_dtype dtype, double v)
     case OCELLI_F64:
         memcpy(&bits, &v, sizeof(v));
         break;
-    case OCELLI_F16: {
-        /* Rounded to 11 bits; what is too small or large becomes 0 or infinity. */
-        int exponent;
-        double m = frexp(fabs(v), &exponent);
-        uint16_t h = 0x7c00;
-        if (m == 0 || exponent < -23)
-            h = 0;
-        else if (exponent < -13)
-            h = (uint16_t)lrint(ldexp(m, exponent + 24));
-        else if (exponent <= 16)
-            h = (uint16_t)MIN(((exponent + 14) << 10) + (int)lrint(ldexp(m, 11)) - 1024, 0x7c00);
-        bits = h | (v < 0 ? 0x8000u : 0);
+    case OCELLI_F16:
+        bits = double_to_half(v);
         break;
-    }
     default: /* whole numbers: the low bytes come first */
         memcpy(&bits, &i, sizeof(i));
         break;

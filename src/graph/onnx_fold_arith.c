@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "graph/onnx_fold.h"
 
 enum arith { ADD, SUB, MUL, DIV, MOD, POW, MINIMUM, MAXIMUM, EQUAL, LESS, GREATER, AND, OR };
@@ -82,7 +83,7 @@ static bool arith_i(enum arith op, int64_t a, int64_t b, int64_t *y)
         *y = a || b;
         return true;
     case POW:
-        *y = (int64_t)pow((double)a, (double)b);
+        *y = whole_number(pow((double)a, (double)b));
         return true;
     }
     return false;

@@ -139,7 +139,7 @@ void fold_concat(struct onnx_node *n)
         return;
     for (int d = 0; d < axis; d++)
         outer *= (size_t)s.dim[d];
-    for (size_t o = 0; o < outer; o++)
+    for (size_t o = 0; y->count && o < outer; o++) /* of nothing there can be any number */
         for (int i = 0; i < inputs(n); i++) {
             const struct host *x = in_known(n, i);
             size_t bytes = x->count / outer * ocelli_dtype_size(x->d.dtype);
@@ -178,7 +178,7 @@ void fold_gather(struct onnx_node *n)
     size = inner * ocelli_dtype_size(x->d.dtype);
     if (!(y = host_new(n->m, x->d.dtype, &s)))
         return;
-    for (size_t o = 0; o < outer; o++)
+    for (size_t o = 0; y->count && o < outer; o++)
         for (size_t i = 0; i < index->count; i++) {
             int64_t k = host_i(index, i), extent = x->d.shape.dim[axis];
             if (k < -extent || k >= extent) {

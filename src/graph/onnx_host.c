@@ -1,17 +1,8 @@
 /* Small tensors on the host: shapes and what is computed from them. */
-#include <math.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "graph/onnx_import.h"
-
-bool shape_elements(const struct ocelli_shape *s, size_t *count)
-{
-    *count = 1;
-    for (int i = 0; i < s->rank; i++)
-        if (s->dim[i] < 0 || !mul_size(*count, (size_t)s->dim[i], count))
-            return false;
-    return true;
-}
 
 struct host *host_new(struct import *m, enum ocelli_dtype dtype, const struct ocelli_shape *s)
 {
@@ -21,8 +12,7 @@ struct host *host_new(struct import *m, enum ocelli_dtype dtype, const struct oc
 
     if (m->g->g.status)
         return NULL;
-    if (s->rank < 0 || s->rank > OCELLI_MAX_RANK || !shape_elements(s, &count) ||
-        count > HOST_MAX_COUNT ||
+    if (!shape_elements(s, &count) || count > HOST_MAX_COUNT ||
         (bytes = count * ocelli_dtype_size(dtype)) > HOST_MAX_BYTES - m->host_bytes)
         graph_fail(&m->g->g,
                    fail(OCELLI_ERR_UNSUPPORTED, "constant arithmetic on too many elements (%s)",
@@ -40,32 +30,6 @@ struct host *host_new(struct import *m, enum ocelli_dtype dtype, const struct oc
 
 /* ---- Elements ---- */
 
-/* IEEE 754 binary16. */
-static double half_to_double(uint16_t h)
-{
-    int e = h >> 10 & 31, f = h & 1023;
-    double v = e == 0 ? ldexp(f, -24) : e == 31 ? (f ? NAN : INFINITY) : ldexp(f + 1024, e - 25);
-
-    return h >> 15 ? -v : v;
-}
-
-/* To the nearest, halfway to even. */
-static uint16_t double_to_half(double v)
-{
-    uint16_t sign = signbit(v) ? 0x8000 : 0;
-    int e;
-    double a = fabs(v);
-
-    if (isnan(v))
-        return 0x7e00;
-    if (a >= 65520)
-        return sign | 0x7c00;
-    if (a < ldexp(1, -14))
-        return sign | (uint16_t)nearbyint(ldexp(a, 24));
-    frexp(a, &e); /* a = f 2^e, f in [1/2, 1): 1.x 2^(e - 1) */
-    return sign | (uint16_t)(((e + 14) << 10) + (int)nearbyint(ldexp(a, 11 - e)) - 1024);
-}
-
 double host_f(const struct host *h, size_t i)
 {
     switch (h->d.dtype) {
@@ -80,16 +44,6 @@ double host_f(const struct host *h, size_t i)
     default:
         return (double)host_i(h, i);
     }
-}
-
-/* To a whole number, towards zero; what does not fit becomes the nearest that does. */
-static int64_t whole(double v)
-{
-    if (isnan(v))
-        return 0;
-    if (v >= 0x1p63)
-        return INT64_MAX;
-    return v < -0x1p63 ? INT64_MIN : (int64_t)v;
 }
 
 int64_t host_i(const struct host *h, size_t i)
@@ -112,7 +66,7 @@ int64_t host_i(const struct host *h, size_t i)
     case OCELLI_U32:
         return ((const uint32_t *)h->data)[i];
     default:
-        return whole(host_f(h, i));
+        return whole_number(host_f(h, i));
     }
 }
 
@@ -132,7 +86,7 @@ void host_set_f(struct host *h, size_t i, double v)
         ((uint8_t *)h->data)[i] = v != 0;
         break;
     default:
-        host_set_i(h, i, whole(v));
+        host_set_i(h, i, whole_number(v));
     }
 }
 

@@ -93,9 +93,9 @@ static int claim(struct external *e, int *n, const char *location, uint64_t byte
     return 0;
 }
 
-static int check_claim(const char *path, const struct external *e)
+static int check_claim(struct onnx_file *f, const struct external *e)
 {
-    const char *slash = strrchr(path, '/');
+    const char *path = f->path, *slash = strrchr(path, '/');
     struct stat st;
     char *full;
     int len = asprintf(&full, "%.*s%s", slash ? (int)(slash - path + 1) : 0, path, e->location);
@@ -104,14 +104,19 @@ static int check_claim(const char *path, const struct external *e)
         return fail_memory();
     int found = stat(full, &st); /* for its size: whether it may be read is decided when it is */
     free(full);
-    if (found == 0 && S_ISREG(st.st_mode) && e->claimed / ONNX_MEMORY_FACTOR > (uint64_t)st.st_size)
+    if (found != 0 || !S_ISREG(st.st_mode))
+        return 0;
+    if (e->claimed / 4 > (uint64_t)st.st_size)
         return fail(OCELLI_ERR_FORMAT,
                     "external data \"%.200s\": tensors of %llu bytes in a file of %lld",
                     e->location, (unsigned long long)e->claimed, (long long)st.st_size);
+    /* What it takes is in proportion to that file; twice, while a tensor is copied. */
+    if (!add_size(f->left, 2 * (size_t)e->claimed, &f->left))
+        f->left = SIZE_MAX;
     return 0;
 }
 
-static int check_external(const struct import *m)
+static int check_external(struct import *m)
 {
     const Onnx__Graph *g = m->file->model->graph;
     struct external *e = calloc(MAX_EXTERNAL, sizeof(*e));
@@ -126,7 +131,7 @@ static int check_external(const struct import *m)
             err = claim(e, &n, location, bytes);
     }
     for (int i = 0; i < n && m->file->path && !err; i++)
-        err = check_claim(m->file->path, &e[i]);
+        err = check_claim(m->file, &e[i]);
     free(e);
     return err;
 }
@@ -268,6 +273,9 @@ static void translate(struct onnx_node *n)
         stop(n, fail(OCELLI_ERR_UNSUPPORTED, "known from opset %d on", n->op->since));
     else if (n->n->n_attribute > 64)
         stop(n, fail(OCELLI_ERR_FORMAT, "%zu attributes", n->n->n_attribute));
+    else if (n->n->n_input > ONNX_MAX_PORTS || n->n->n_output > ONNX_MAX_PORTS)
+        stop(n, fail(OCELLI_ERR_FORMAT, "%zu inputs, %zu outputs: more than %d", n->n->n_input,
+                     n->n->n_output, ONNX_MAX_PORTS));
     if (stopped(n))
         return;
     if (!onnx_fold(n))
@@ -295,6 +303,8 @@ static int add_node(struct import *m, size_t i)
     translate(&n);
     m->g->g.layer = NULL;
     err = ocelli_graph_status(m->g);
+    if (!err && m->g->g.n_nodes > ONNX_MAX_OPERATIONS)
+        err = fail(OCELLI_ERR_FORMAT, "more than %d operations", ONNX_MAX_OPERATIONS);
     if (!err)
         return 0;
     if (err == OCELLI_ERR_INVALID)
@@ -410,7 +420,7 @@ static int keep_all(struct import *m)
 
 /* ---- The calls ---- */
 
-static int import_file(struct ocelli_graph **out, const struct onnx_file *f,
+static int import_file(struct ocelli_graph **out, struct onnx_file *f,
                        const struct ocelli_onnx_params *p)
 {
     static const struct ocelli_onnx_params defaults;
@@ -448,7 +458,7 @@ int ocelli_onnx_load(struct ocelli_graph **out, const char *path,
     int err;
 
     *out = NULL;
-    TRY(onnx_open(&f, path));
+    TRY(onnx_open(&f, path, p ? p->max_memory : 0));
     err = import_file(out, f, p);
     onnx_close(&f);
 out:
@@ -462,7 +472,7 @@ int ocelli_onnx_parse(struct ocelli_graph **out, const char *name, const void *d
     int err;
 
     *out = NULL;
-    TRY(onnx_parse(&f, name, data, bytes));
+    TRY(onnx_parse(&f, name, data, bytes, p ? p->max_memory : 0));
     err = import_file(out, f, p);
     onnx_close(&f);
 out:

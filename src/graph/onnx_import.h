@@ -18,9 +18,11 @@
 /* No convolutional network has a tenth of that; looking up names takes time with the square. */
 #define ONNX_MAX_NODES 16384
 #define ONNX_MAX_VALUES 65536
+#define ONNX_MAX_PORTS 4096 /* inputs or outputs of a node, which may become an operation each */
+#define ONNX_MAX_OPERATIONS 65536
 /* Content that arithmetic makes while importing: shapes, not pictures. */
 #define HOST_MAX_COUNT 16384
-#define HOST_MAX_BYTES ((size_t)16 << 20)
+#define HOST_MAX_BYTES ((size_t)8 << 20)
 
 /* A small tensor here. Extents may be 0. */
 struct host {
@@ -48,7 +50,7 @@ struct slot {
 #define SLOT_BUCKETS 4096
 struct import {
     struct ocelli_graph *g;
-    const struct onnx_file *file;
+    struct onnx_file *file;
     const struct ocelli_onnx_params *p;
     int opset, training_opset;
     struct slot *bucket[SLOT_BUCKETS];
@@ -156,8 +158,6 @@ double host_f(const struct host *h, size_t i);
 int64_t host_i(const struct host *h, size_t i);
 void host_set_f(struct host *h, size_t i, double v);
 void host_set_i(struct host *h, size_t i, int64_t v);
-/* The product of the extents, which may be 0; false when it overflows. */
-bool shape_elements(const struct ocelli_shape *s, size_t *count);
 /* y[i..] = x[offset + i0 stride0 + ..] */
 struct host *host_strided(struct import *m, const struct host *x, const struct ocelli_shape *s,
                           const int64_t *stride, int64_t offset);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "graph/onnx_import.h"
 
 /* ---- Failing ---- */
@@ -35,38 +36,12 @@ static struct slot **bucket(const struct import *m, const char *name)
     return (struct slot **)&m->bucket[hash64(name, strlen(name), 0) % SLOT_BUCKETS];
 }
 
-/* Bytes of the UTF-8 sequence at s; 0: none. */
-static int sequence(const unsigned char *s)
-{
-    static const struct {
-        unsigned char mask, lead;
-        int more;
-        uint32_t least;
-    } kinds[] = {
-        {0x80, 0, 0, 0}, {0xe0, 0xc0, 1, 0x80}, {0xf0, 0xe0, 2, 0x800}, {0xf8, 0xf0, 3, 0x10000}};
-
-    for (size_t k = 0; k < COUNT(kinds); k++) {
-        uint32_t c = s[0] & ~kinds[k].mask & 0xff;
-        if ((s[0] & kinds[k].mask) != kinds[k].lead)
-            continue;
-        for (int i = 1; i <= kinds[k].more; i++) {
-            if ((s[i] & 0xc0) != 0x80)
-                return 0;
-            c = c << 6 | (s[i] & 0x3f);
-        }
-        bool bad = c < kinds[k].least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c < ' ' ||
-                   c == 0x7f;
-        return bad ? 0 : kinds[k].more + 1;
-    }
-    return 0;
-}
-
 bool plain_name(const char *name)
 {
-    const unsigned char *s = (const unsigned char *)name;
+    uint32_t c;
 
-    for (int n; *s; s += n)
-        if ((n = sequence(s)) == 0)
+    for (int n; *name; name += n)
+        if ((n = utf8_next(name, &c)) == 0 || c < ' ' || c == 0x7f)
             return false;
     return true;
 }
@@ -131,12 +106,13 @@ static size_t stored_count(const Onnx__Tensor *t)
     return n;
 }
 
-/* Beside the model lie initialisers only. */
+/* Beside the model lie initialisers only. Room for two: the content is copied once. */
 static int stored(const struct import *m, const struct slot *s, struct desc *d, void **data)
 {
     char text[PLAIN_TEXT];
 
-    return onnx_tensor(s->tensor, s->weight ? m->file->path : NULL, plain(s->name, text), d, data);
+    return onnx_tensor(s->tensor, s->weight ? m->file->path : NULL, plain(s->name, text),
+                       m->file->left / 2, d, data);
 }
 
 static ocelli_value value_of_tensor(struct import *m, struct slot *s)
@@ -152,7 +128,10 @@ static ocelli_value value_of_tensor(struct import *m, struct slot *s)
     else
         s->v = constant(m, &d, data);
     free(data);
+    if (s->v != OCELLI_NONE)
+        m->file->left -= desc_bytes(&d);
     if (s->v != OCELLI_NONE && stored_count(s->tensor) > HOST_MAX_COUNT) {
+        m->file->left += s->tensor->raw_data.len;
         onnx_tensor_drop(s->tensor); /* large ones are not held twice for long */
         s->tensor = NULL;
     }

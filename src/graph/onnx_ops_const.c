@@ -100,7 +100,7 @@ static void build_constant_of_shape(struct onnx_node *n)
 
     s.rank = ints(n, 0, NULL, 0, s.dim, OCELLI_MAX_RANK);
     if (a && a->t && !stopped(n)) {
-        int err = onnx_tensor(a->t, NULL, "attribute value", &d, &data);
+        int err = onnx_tensor(a->t, NULL, "attribute value", HOST_MAX_BYTES, &d, &data);
         if (err)
             stop(n, err);
         else if (!shape_elements(&d.shape, &one.count) || one.count != 1)

@@ -141,6 +141,11 @@ static void build_concat(struct onnx_node *n)
         out(n, 0, ocelli_concat(n->m->g, x, count, axis));
 }
 
+static bool far(int64_t v)
+{
+    return v < -(1 << 30) || v > 1 << 30;
+}
+
 static const char *const pad_modes[] = {"constant", "reflect", "edge", NULL};
 static void build_pad(struct onnx_node *n)
 {
@@ -168,7 +173,7 @@ static void build_pad(struct onnx_node *n)
         axes_mask(n, axes, na, x.rank);
     for (int i = 0; i < used && !stopped(n); i++) {
         int d = na < 0 ? i : axis_of(n, axes[i], x.rank);
-        if (llabs(v[i]) > 1 << 30 || llabs(v[used + i]) > 1 << 30) {
+        if (far(v[i]) || far(v[used + i])) {
             stop(n, fail(OCELLI_ERR_FORMAT, "pads out of range"));
             return;
         }

@@ -98,7 +98,7 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
     launch_buffer(k, "part", REF_SCRATCH, 0, ACCESS_READ);
     launch_int(k, "channels", e.c);
     launch_int(k, "chunks", (int)chunks);
-    launch_grid1(k, (size_t)e.c, 16);
+    launch_grid1(k, (size_t)e.c, MIN(caps->max_group, (size_t)16));
     return l->err;
 }
 

@@ -78,10 +78,13 @@ static void direct_defaults(const struct problem *p, const struct caps *caps, in
         conv2d_direct_defaults(&c, true, caps, tv);
 }
 
+#define MAX_PHASES 64 /* launches, one for each place within a stride */
+
 static bool direct_valid(const struct problem *p, const struct caps *caps, const int *tv)
 {
     struct conv2d c;
-    return geometry(p, &c) == 0 && conv2d_direct_valid(&c, true, caps, tv);
+    return geometry(p, &c) == 0 && (int64_t)c.stride[0] * c.stride[1] <= MAX_PHASES &&
+           conv2d_direct_valid(&c, true, caps, tv);
 }
 
 static bool direct_applicable(const struct problem *p, const struct caps *caps)

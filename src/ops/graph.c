@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 int graph_fail(struct graph *g, int err)
 {
     if (g->status == 0) {
@@ -13,21 +15,100 @@ int graph_fail(struct graph *g, int err)
     return OCELLI_NONE;
 }
 
-static bool name_taken(const struct graph *g, const char *name)
+/* ---- Names ---- */
+
+static const char *entry_name(const struct graph *g, int entry)
 {
-    for (int v = 0; v < g->n_values; v++) {
-        const struct value *x = &g->value[v];
-        if ((x->name && strcmp(x->name, name) == 0) || (x->output && strcmp(x->output, name) == 0))
-            return true;
-    }
-    return false;
+    const struct value *x = &g->value[(entry - 1) / 2];
+
+    return (entry - 1) % 2 ? x->output : x->name;
 }
+
+static bool is_called(const struct value *x, const char *name)
+{
+    return (x->name && strcmp(x->name, name) == 0) || (x->output && strcmp(x->output, name) == 0);
+}
+
+/* Where a name is or belongs in the table, which has room. */
+static int *name_place(const struct graph *g, const char *name)
+{
+    uint64_t mask = (uint64_t)g->cap_names - 1;
+
+    for (uint64_t i = hash64(name, strlen(name), 0);; i++) {
+        int *entry = &g->names[i & mask];
+        if (*entry == 0 || strcmp(entry_name(g, *entry), name) == 0)
+            return entry;
+    }
+}
+
+int graph_find(const struct graph *g, const char *name)
+{
+    if (g->names) {
+        int entry = *name_place(g, name);
+        return entry ? (entry - 1) / 2 : OCELLI_NONE;
+    }
+    for (int v = 0; v < g->n_values; v++)
+        if (is_called(&g->value[v], name))
+            return v;
+    return OCELLI_NONE;
+}
+
+static void name_put(struct graph *g, int entry)
+{
+    const char *name = entry_name(g, entry);
+    int *place = name ? name_place(g, name) : NULL;
+
+    if (place && *place == 0) {
+        *place = entry;
+        g->n_names++;
+    }
+}
+
+/* A table of twice the size with the names of all values. */
+static bool names_grow(struct graph *g)
+{
+    int cap = MAX(2 * g->cap_names, 64);
+
+    while (cap < 4 * g->n_values) /* of a clone */
+        cap *= 2;
+    int *names = calloc((size_t)cap, sizeof(*names));
+    if (!names) {
+        graph_fail(g, fail_memory());
+        return false;
+    }
+    free(g->names);
+    g->names = names;
+    g->cap_names = cap;
+    g->n_names = 0;
+    for (int v = 0; v < g->n_values; v++) {
+        name_put(g, 2 * v + 1);
+        name_put(g, 2 * v + 2);
+    }
+    return true;
+}
+
+static void name_add(struct graph *g, int entry)
+{
+    if (2 * (g->n_names + 1) <= g->cap_names)
+        name_put(g, entry);
+    else
+        (void)names_grow(g);
+}
+
+void graph_mark(struct graph *g, int v, const char *name)
+{
+    g->value[v].output = name;
+    g->value[v].output_no = g->n_outputs++;
+    name_add(g, 2 * v + 2);
+}
+
+/* ---- Values ---- */
 
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc)
 {
     if (g->status)
         return OCELLI_NONE;
-    if (name && name_taken(g, name))
+    if (name && graph_find(g, name) != OCELLI_NONE)
         return graph_fail(g, fail(OCELLI_ERR_INVALID, "%s: the name is in use", name));
     bool empty = kind == VALUE_CONST && shape_is_empty(&desc->shape);
     int err = empty ? 0 : shape_check(&desc->shape);
@@ -42,7 +123,10 @@ int graph_value(struct graph *g, enum value_kind kind, const char *name, const s
     *v = (struct value){.kind = kind, .desc = *desc, .node = -1, .part_of = OCELLI_NONE};
     if (name && !(v->name = arena_str(&g->arena, name)))
         return graph_fail(g, OCELLI_ERR_MEMORY);
-    return g->n_values++;
+    g->n_values++;
+    if (name)
+        name_add(g, 2 * (g->n_values - 1) + 1);
+    return g->status ? OCELLI_NONE : g->n_values - 1;
 }
 
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data)
@@ -139,6 +223,7 @@ static void graph_finish(struct graph *g)
 {
     free(g->value);
     free(g->node);
+    free(g->names);
     arena_free(&g->arena);
 }
 

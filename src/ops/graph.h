@@ -49,6 +49,9 @@ struct graph {
     int n_nodes, cap_nodes;
     int n_once;    /* the first so many nodes run once, before the others (graph_hoist) */
     int n_outputs; /* marked so far */
+    /* Names and output names by their hash; a clone has none until it is added to. */
+    int *names; /* value * 2 + 1, + 1 more where it is the output's name; 0: free */
+    int n_names, cap_names;
     int status;
     const char *why;            /* the words of the failure that set it */
     enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
@@ -72,12 +75,10 @@ int graph_add(struct graph *g, const struct op *op, const void *attr, const int 
  * 0): no operation takes it, but it can be an output. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
-/* Makes value v the next output, under that name. */
-static inline void graph_mark(struct graph *g, int v, const char *name)
-{
-    g->value[v].output = name;
-    g->value[v].output_no = g->n_outputs++;
-}
+/* Makes value v the next output, under that name, which it keeps. */
+void graph_mark(struct graph *g, int v, const char *name);
+/* The value of that name or output name, OCELLI_NONE: there is none. */
+int graph_find(const struct graph *g, const char *name);
 /* Sets the sticky status, first failure wins; returns OCELLI_NONE. */
 int graph_fail(struct graph *g, int err);
 /* The node's problem, descriptions copied; attr is borrowed. */

@@ -263,22 +263,29 @@ static int blocked_plan(const struct problem *p, const struct caps *caps, const 
 
 /* ---- ref ---- */
 
+int pool2d_plan_elements(const struct problem *p, const struct pool2d *g, const char *kernel,
+                         int group, struct launches *l)
+{
+    struct launch *k = launch_add(l, kernel, kernel);
+    pool2d_define(k, g);
+    launch_define(k, "BLOCK=%d", g->block);
+    launch_out(k, p->op->out[0], 0);
+    for (int i = 0; i < op_inputs(p->op); i++)
+        launch_in(k, p->op->in[i], i);
+    launch_int(k, "planes", (int)(g->n * g->channels));
+    pool2d_ints(k, g);
+    launch_epilogue(k, p);
+    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)group);
+    return l->err;
+}
+
 static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l)
 {
     (void)caps;
     struct pool2d g;
     geometry(p, &g);
-    struct launch *k = launch_add(l, "pool2d_ref", "pool2d_ref");
-    launch_define(k, "BLOCK=%d", g.block);
-    pool2d_define(k, &g);
-    launch_out(k, "y", 0);
-    launch_in(k, "x", 0);
-    launch_int(k, "planes", (int)(g.n * g.channels));
-    pool2d_ints(k, &g);
-    launch_epilogue(k, p);
-    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
-    return l->err;
+    return pool2d_plan_elements(p, &g, "pool2d_ref", tv[0], l);
 }
 
 static const struct variant variants[] = {

@@ -32,6 +32,9 @@ extern const struct attr pool2d_attrs[];
 void pool2d_define(struct launch *k, const struct pool2d *g);
 /* channels h w oh ow. */
 void pool2d_ints(struct launch *k, const struct pool2d *g);
+/* `ref` of both: a work-item an element of the output; the arguments have the operation's names. */
+int pool2d_plan_elements(const struct problem *p, const struct pool2d *g, const char *kernel,
+                         int group, struct launches *l);
 /* The vector width that wastes least on rows of `ow`: 4, 8 or 16. */
 int pool2d_vector(const struct pool2d *g, const struct caps *caps);
 

@@ -105,16 +105,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     (void)caps;
     struct pool2d g;
     geometry(p, &g);
-    struct launch *k = launch_add(l, "pool2d_bwd_ref", "pool2d_bwd_ref");
-    pool2d_define(k, &g);
-    launch_out(k, "dx", 0);
-    launch_in(k, "dy", 0);
-    launch_in(k, "x", 1);
-    launch_int(k, "planes", (int)(g.n * g.channels));
-    pool2d_ints(k, &g);
-    launch_epilogue(k, p);
-    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
-    return l->err;
+    return pool2d_plan_elements(p, &g, "pool2d_bwd_ref", tv[0], l);
 }
 
 static const struct variant variants[] = {

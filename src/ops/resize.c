@@ -126,8 +126,8 @@ static bool line_fits(const struct line *x, int64_t from, int64_t to)
 {
     int64_t last, end;
     return product(x->step, to, 1, &last) && !__builtin_add_overflow(last, x->start, &last) &&
-           product(x->divisor, MAX(from, (int64_t)4), 1, &end) && llabs(last) < INT64_MAX / 4 &&
-           end < INT64_MAX / 4;
+           product(x->divisor, MAX(from, (int64_t)4), 1, &end) && last > -INT64_MAX / 4 &&
+           last < INT64_MAX / 4 && end < INT64_MAX / 4;
 }
 
 static bool changes(const struct problem *p, int d)

@@ -87,7 +87,8 @@ bool op_is_forced(const struct op *op, const char *force)
     return forced_variant(force, op, &v) == 0 && v;
 }
 
-/* Its default tunables, if the variant can compute the problem with them. */
+/* Its default tunables, or those with one changed, if the variant can compute the problem so: a device
+ * may not allow work-groups of the usual size. */
 static bool try_variant(const struct problem *p, const struct caps *caps, const struct variant *v,
                         int tv[MAX_TUNABLES])
 {
@@ -99,7 +100,18 @@ static bool try_variant(const struct problem *p, const struct caps *caps, const 
     else
         for (int i = 0; v->tunables && v->tunables[i].name; i++)
             tv[i] = v->tunables[i].values[0];
-    return !v->valid || v->valid(p, caps, tv);
+    if (!v->valid || v->valid(p, caps, tv))
+        return true;
+    for (int i = 0; v->tunables && v->tunables[i].name; i++) {
+        int usual = tv[i];
+        for (const int *x = v->tunables[i].values; *x; x++) {
+            tv[i] = *x;
+            if (v->valid(p, caps, tv))
+                return true;
+        }
+        tv[i] = usual;
+    }
+    return false;
 }
 
 int problem_select(const struct problem *p, const struct caps *caps, const char *force,
@@ -198,7 +210,9 @@ static int check_launch(const struct problem *p, const struct caps *caps, const 
     }
     if (k->kind != LAUNCH_KERNEL)
         return 0;
-    if (!k->program || !k->kernel || k->defines.failed)
+    if (k->defines.failed)
+        return fail_memory();
+    if (!k->program || !k->kernel)
         return misfit(k, "no program");
     return check_grid(k, caps);
 }

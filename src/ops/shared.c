@@ -129,7 +129,7 @@ void launch_whole(struct launch *k, const char *prefix, enum ocelli_dtype dtype,
 /* ---- One work-item an element ---- */
 
 const struct tunable element_tunables[] = {
-    {"GROUP", (const int[]){256, 64, 0}},
+    {"GROUP", (const int[]){256, 64, 16, 1, 0}},
     {0},
 };
 
