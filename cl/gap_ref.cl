@@ -1,13 +1,17 @@
-/* gap: a work-group adds up one feature map. With ROW_GROUP 1 (CPUs) in vectors; else each work-item takes
- * every ROW_GROUP-th element, and the sums meet in local memory, always in the same order. */
+/* gap: a work-group adds up one feature map, of which BLOCK lie interleaved. With ROW_GROUP 1 (CPUs) in
+ * vectors; else each work-item takes every ROW_GROUP-th element, and the sums meet in local memory, always
+ * in the same order. */
 __kernel __attribute__((reqd_work_group_size(ROW_GROUP, 1, 1)))
 void gap_ref(__global float *restrict y, __global const float *restrict x, int channels,
              int area EPI_PARAMS)
 {
     const size_t row = get_group_id(0);
-    __global const float *p = x + row * (size_t)area;
+    __global const float *p = x + row / BLOCK * BLOCK * (size_t)area + row % BLOCK;
     float v = 0.0f;
-#if ROW_GROUP == 1
+#if ROW_GROUP == 1 && BLOCK > 1
+    for (int i = 0; i < area; i++)
+        v += p[i * BLOCK];
+#elif ROW_GROUP == 1
     VF a = (VF)(0.0f), b = (VF)(0.0f);
     int i = 0;
     for (; i + 2 * VW <= area; i += 2 * VW) {
@@ -23,7 +27,7 @@ void gap_ref(__global float *restrict y, __global const float *restrict x, int c
     __local float part[ROW_GROUP];
     const int id = (int)get_local_id(0);
     for (int i = id; i < area; i += ROW_GROUP)
-        v += p[i];
+        v += p[i * BLOCK];
     part[id] = v;
     for (int step = ROW_GROUP / 2; step > 0; step /= 2) {
         barrier(CLK_LOCAL_MEM_FENCE);

@@ -12,7 +12,7 @@ __kernel void lrn_bwd_ref_factors(__global float *restrict dx, __global float *r
         const float v = x[i + d * area];
         sum = FMA(v, v, sum);
     }
-    const float d = FMA(share, sum, bias), v = dy[i] * pow(d, -beta);
+    const float d = FMA(share, sum, bias), v = dy[i] * lrn_power(d, beta);
     dx[i] = v;
     factor[i] = v * x[i] / d;
 }

@@ -10,5 +10,5 @@ __kernel void lrn_ref(__global float *restrict y, __global const float *restrict
         const float v = x[i + d * area];
         sum = FMA(v, v, sum);
     }
-    y[i] = x[i] * pow(FMA(share, sum, bias), -beta);
+    y[i] = x[i] * lrn_power(FMA(share, sum, bias), beta);
 }

@@ -138,8 +138,8 @@ static void bench_setting(const struct problem *p, const char *name, const char 
     struct text why = {0}, tv = {0};
     print_setting(subject->variant, subject->tv, &tv);
     if (subject_bench(subject, p, &r, &why))
-        printf("%10.4f ms %8.2f GFLOP/s %7.2f GB/s  %s  %s  %s\n", r.ms, c.flops / r.ms * 1e-6,
-               c.bytes / r.ms * 1e-6, name, text, tv.s ? tv.s : "");
+        printf("%10.4f ms (busy %.4f) %8.2f GFLOP/s %7.2f GB/s  %s  %s  %s\n", r.ms, r.busy,
+               c.flops / r.ms * 1e-6, c.bytes / r.ms * 1e-6, name, text, tv.s ? tv.s : "");
     else
         printf("%10s %s  %s  %s: %s\n", "failed", name, text, tv.s ? tv.s : "", why.s);
     fflush(stdout);

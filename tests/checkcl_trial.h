@@ -58,7 +58,8 @@ double as_type(enum ocelli_dtype type, double v);
 
 /* A variant with tunables on a device, ready to run (checkcl_run.c). */
 struct bench_result {
-    double ms; /* median */
+    double ms;   /* median */
+    double busy; /* of all threads, ms of processor time */
     int runs;
 };
 struct subject {

@@ -49,6 +49,8 @@ struct ocelli_plan_params {
     uint64_t seed;
     bool no_fusion;      /* one launch an operation, as built */
     bool no_reuse;       /* every value has memory of its own */
+    bool exact;          /* sums of the products themselves: no Winograd, whose results differ by a few
+                            roundings more */
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
 };
 

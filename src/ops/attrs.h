@@ -24,6 +24,7 @@
  *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
+ *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
@@ -96,6 +97,25 @@ struct concat_attr {
     int axis;
 };
 
+/* To blocks of `block` channels, or back to `channels` channels; one of them is 0. */
+struct reorder_attr {
+    int block, channels;
+};
+
+/* Weights for blocks of `block`, of an x in blocks of `x_block` (1: plain). */
+struct conv2d_pack_attr {
+    int form; /* enum conv2d_form */
+    int block, x_block;
+};
+
+/* The convolution; its kernel is not looked at. `channels` are those that there are, of x and y, for the
+ * cost; 0: all. */
+struct conv2d_blocked_attr {
+    struct ocelli_conv2d_params conv;
+    int form; /* of w, enum conv2d_form */
+    int channels[2];
+};
+
 struct gather_attr {
     int axis;
 };
@@ -159,6 +179,7 @@ extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
+extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
 extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 

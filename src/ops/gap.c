@@ -1,5 +1,5 @@
 /* Global average pooling: the mean of each feature map. */
-#include "ops/attrs.h"
+#include "ops/conv2d_blocked.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
@@ -7,9 +7,11 @@ static int gap_infer(struct problem *p)
 {
     int err = 0;
     TRY(check_floats(p));
-    TRY(check_rank(p, 0, 4));
-    const int64_t *x = p->in[0].shape.dim;
-    p->out[0] = (struct desc){OCELLI_F32, {4, {x[0], x[1], 1, 1}}};
+    const struct ocelli_shape *x = &p->in[0].shape;
+    if (x->rank != 5 || !block_is_legal(x->dim[4]))
+        TRY(check_rank(p, 0, 4));
+    p->out[0] = (struct desc){
+        OCELLI_F32, {x->rank, {x->dim[0], x->dim[1], 1, 1, x->rank == 5 ? x->dim[4] : 0}}};
 out:
     return err;
 }
@@ -31,17 +33,42 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
                     struct launches *l)
 {
     const int64_t *x = p->in[0].shape.dim;
+    const bool blocked = p->in[0].shape.rank == 5;
     struct launch *k = launch_add(l, "gap_ref", "gap_ref");
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_int(k, "channels", (int)x[1]);
     launch_int(k, "area", (int)(x[2] * x[3]));
+    launch_define(k, "BLOCK=%d", blocked ? (int)x[4] : 1);
     launch_epilogue(k, p);
-    launch_rows(k, caps, tv[0], (size_t)(x[0] * x[1]));
+    launch_rows(k, caps, tv[0], (size_t)shape_count(&p->out[0].shape));
+    return l->err;
+}
+
+/* ---- blocked ---- */
+
+static bool blocked_applicable(const struct problem *p, const struct caps *caps)
+{
+    return caps->cpu_style && p->in[0].shape.rank == 5 && p->epi.bias < 0;
+}
+
+static int blocked_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                        struct launches *l)
+{
+    (void)caps, (void)tv;
+    const int64_t *x = p->in[0].shape.dim;
+    struct launch *k = launch_add(l, "gap_blocked", "gap_blocked");
+    launch_define(k, "VW=%d", (int)x[4]);
+    launch_out(k, "y", 0);
+    launch_in(k, "x", 0);
+    launch_int(k, "area", (int)(x[2] * x[3]));
+    launch_epilogue(k, p);
+    launch_grid1(k, (size_t)(x[0] * x[1]), 1);
     return l->err;
 }
 
 static const struct variant variants[] = {
+    {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
     {.name = "ref",
      .tunables = row_tunables,
      .defaults = row_defaults,

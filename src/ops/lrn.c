@@ -21,16 +21,22 @@ int check_lrn(const struct problem *p)
     return check_floats(p);
 }
 
-/* The arguments; of an even window the longer part is ahead. */
-void launch_lrn(struct launch *k, const struct problem *p, int group)
+/* Of an even window the longer part is ahead. */
+void launch_lrn_window(struct launch *k, const struct ocelli_lrn_params *a, int area)
 {
-    const struct ocelli_lrn_params *a = p->attr;
+    if (a->beta == 0.75f)
+        launch_define(k, "THREE_QUARTERS");
     launch_int(k, "below", (a->size - 1) / 2);
     launch_int(k, "above", a->size / 2);
-    launch_int(k, "area", channels_of(&p->in[0]).s);
+    launch_int(k, "area", area);
     launch_float(k, "share", a->alpha / (float)a->size);
     launch_float(k, "beta", a->beta);
     launch_float(k, "bias", a->bias);
+}
+
+void launch_lrn(struct launch *k, const struct problem *p, int group)
+{
+    launch_lrn_window(k, p->attr, channels_of(&p->in[0]).s);
     launch_channels(k, p, group);
 }
 

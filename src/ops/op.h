@@ -145,6 +145,8 @@ int problem_parse(const char *s, struct problem *p, void *attr);
  * or "conv2d/direct,gemm/ref") where that is applicable. UNSUPPORTED when none is. */
 int problem_select(const struct problem *p, const struct caps *caps, const char *force,
                    const struct variant **out, int tv[MAX_TUNABLES]);
+/* Does `force` ask for a variant of this operation? */
+bool op_is_forced(const struct op *op, const char *force);
 /* The launches; with every launch's defines, arguments and sizes checked for fit. */
 int problem_plan(const struct problem *p, const struct caps *caps, const struct variant *v,
                  const int *tv, struct launches *out);

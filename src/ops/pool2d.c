@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "ops/conv2d_blocked.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
@@ -51,9 +52,10 @@ int pool2d_geometry(struct pool2d *g, const char *op, const struct ocelli_shape 
     static const char *const side[] = {"height", "width"};
     char buf[SHAPE_TEXT];
     *g = (struct pool2d){.average = p->kind == OCELLI_POOL_AVERAGE};
-    if (x->rank != 4)
+    if (x->rank != 4 && (x->rank != 5 || !block_is_legal(x->dim[4])))
         return fail(OCELLI_ERR_SHAPE, "%s: x is %s, not batch x channels x height x width", op,
                     shape_text(x, buf));
+    g->block = x->rank == 5 ? (int)x->dim[4] : 1;
     g->n = x->dim[0];
     g->channels = x->dim[1];
     for (int i = 0; i < 4; i++) {
@@ -85,13 +87,15 @@ int pool2d_geometry(struct pool2d *g, const char *op, const struct ocelli_shape 
 
 struct desc pool2d_out_desc(const struct pool2d *g)
 {
-    return (struct desc){OCELLI_F32, {4, {g->n, g->channels, g->out[0], g->out[1]}}};
+    const int rank = g->block > 1 ? 5 : 4;
+    return (struct desc){
+        OCELLI_F32, {rank, {g->n, g->channels, g->out[0], g->out[1], g->block > 1 ? g->block : 0}}};
 }
 
 struct cost pool2d_cost(const struct pool2d *g)
 {
     return (struct cost){.flops = (double)g->n * (double)g->channels * (double)g->out[0] *
-                                  (double)g->out[1] * g->kernel[0] * g->kernel[1]};
+                                  (double)g->out[1] * g->block * g->kernel[0] * g->kernel[1]};
 }
 
 void pool2d_define(struct launch *k, const struct pool2d *g)
@@ -180,7 +184,7 @@ static bool rows_applicable(const struct problem *p, const struct caps *caps)
     struct pool2d g;
     geometry(p, &g);
     return caps->cpu_style && g.stride[1] <= 2 && (int64_t)g.kernel[0] * g.kernel[1] <= 25 &&
-           g.out[1] >= 4;
+           g.out[1] >= 4 && g.block == 1;
 }
 
 /* About 2 us a work-item (8,192 taps), where that leaves four for every core. */
@@ -189,11 +193,12 @@ static void rows_defaults(const struct problem *p, const struct caps *caps, int 
     struct pool2d g;
     geometry(p, &g);
     int64_t rows = g.n * g.channels * g.out[0], n = 1;
-    int64_t taps = g.out[1] * g.kernel[0] * g.kernel[1];
+    int64_t taps = g.out[1] * g.block * g.kernel[0] * g.kernel[1];
     while (n < 256 && n * taps < 8192 && rows / (2 * n) >= 4 * caps->compute_units)
         n *= 2;
     tv[ROWS] = (int)n;
-    tv[WIDTH] = pool2d_vector(&g, caps);
+    if (g.block == 1)
+        tv[WIDTH] = pool2d_vector(&g, caps);
 }
 
 static bool rows_valid(const struct problem *p, const struct caps *caps, const int *tv)
@@ -222,6 +227,40 @@ static int rows_plan(const struct problem *p, const struct caps *caps, const int
     return l->err;
 }
 
+/* ---- blocked ---- */
+
+static const struct tunable blocked_tunables[] = {
+    [ROWS] = {"ROWS", (const int[]){1, 2, 4, 8, 16, 32, 64, 128, 256, 0}},
+    {0},
+};
+
+static bool blocked_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct pool2d g;
+    geometry(p, &g);
+    return caps->cpu_style && g.block > 1 && p->epi.bias < 0;
+}
+
+static int blocked_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                        struct launches *l)
+{
+    (void)caps;
+    struct pool2d g;
+    geometry(p, &g);
+    int64_t rows = g.n * g.channels * g.out[0];
+    struct launch *k = launch_add(l, "pool2d_blocked", "pool2d_blocked");
+    launch_define(k, "VW=%d", g.block);
+    pool2d_define(k, &g);
+    launch_out(k, "y", 0);
+    launch_in(k, "x", 0);
+    launch_int(k, "rows", (int)rows);
+    launch_int(k, "each", tv[ROWS]);
+    pool2d_ints(k, &g);
+    launch_epilogue(k, p);
+    launch_grid1(k, div_up((size_t)rows, (size_t)tv[ROWS]), 1);
+    return l->err;
+}
+
 /* ---- ref ---- */
 
 int pool2d_plan_elements(const struct problem *p, const struct pool2d *g, const char *kernel,
@@ -229,6 +268,7 @@ int pool2d_plan_elements(const struct problem *p, const struct pool2d *g, const 
 {
     struct launch *k = launch_add(l, kernel, kernel);
     pool2d_define(k, g);
+    launch_define(k, "BLOCK=%d", g->block);
     launch_out(k, p->op->out[0], 0);
     for (int i = 0; i < op_inputs(p->op); i++)
         launch_in(k, p->op->in[i], i);
@@ -249,6 +289,11 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
+    {.name = "blocked",
+     .tunables = blocked_tunables,
+     .applicable = blocked_applicable,
+     .defaults = rows_defaults,
+     .plan = blocked_plan},
     {.name = "rows",
      .tunables = rows_tunables,
      .applicable = rows_applicable,

@@ -7,7 +7,8 @@
 /* Pooling on known shapes; pairs are {height, width}. */
 struct pool2d {
     bool average;
-    int64_t n, channels;
+    int64_t n, channels; /* channels: of a blocked x its blocks */
+    int block;           /* 1: plain */
     int64_t in[2], out[2];
     int kernel[2], stride[2], dilation[2];
     int pad[4];     /* top, left, bottom, right */

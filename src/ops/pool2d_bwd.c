@@ -6,7 +6,8 @@
 
 static int geometry(const struct problem *p, struct pool2d *g)
 {
-    return pool2d_geometry(g, "pool2d_bwd", &p->in[1].shape, p->attr);
+    const int err = pool2d_geometry(g, "pool2d_bwd", &p->in[1].shape, p->attr);
+    return !err && g->block > 1 ? check_rank(p, 1, 4) : err;
 }
 
 static int pool2d_bwd_infer(struct problem *p)

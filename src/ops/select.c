@@ -81,6 +81,12 @@ static int forced_variant(const char *force, const struct op *op, const struct v
     return 0;
 }
 
+bool op_is_forced(const struct op *op, const char *force)
+{
+    const struct variant *v = NULL;
+    return forced_variant(force, op, &v) == 0 && v;
+}
+
 /* Its default tunables, or those with one changed, if the variant can compute the problem so: a device
  * may not allow work-groups of the usual size. */
 static bool try_variant(const struct problem *p, const struct caps *caps, const struct variant *v,

@@ -98,6 +98,9 @@ void launch_softmax(struct launch *k, const char *columns, const struct problem 
 int check_standardize(const struct problem *p);
 void launch_standardize(struct launch *k, const struct problem *p, const struct caps *caps, int group);
 int check_lrn(const struct problem *p);
+/* below above area share beta bias; THREE_QUARTERS. */
+void launch_lrn_window(struct launch *k, const struct ocelli_lrn_params *a, int area);
+/* The same, and one work-item an element. */
 void launch_lrn(struct launch *k, const struct problem *p, int group);
 /* Input i is I32 or I64. */
 int check_target(const struct problem *p, int i);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/attrs.h"
+
 /* ---- Planning, without a device ---- */
 
 /* `shared`: the weights belong to others too. */
@@ -106,6 +108,8 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     if (!q->no_fusion) {
         TRY(graph_fold(p->g));
         TRY(graph_fuse(p->g));
+        if (!op_is_forced(&op_conv2d, q->variant))
+            TRY(graph_layout(p->g, caps, q->exact));
         TRY(graph_hoist(p->g));
         if (!q->no_reuse)
             TRY(graph_slices(p->g, caps->align));

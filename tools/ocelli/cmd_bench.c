@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 
@@ -34,6 +35,7 @@ struct bench {
     struct ocelli_plan *plan;
     struct ocelli_device *dev;
     double setup_ms, median, min, p90; /* ms */
+    double busy;                       /* ms of processor time a run, of all threads */
     double flops;
     struct ocelli_plan_memory mem;
     double *layer_ms; /* medians, one a step */
@@ -95,6 +97,15 @@ static int fill_inputs(struct ocelli_plan *plan, const struct ocelli_graph *g, i
     return err;
 }
 
+/* Of all threads of this process. */
+static double processor_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 static int run_once(struct bench *b)
 {
     int err = ocelli_plan_run(b->plan);
@@ -109,6 +120,7 @@ static int time_runs(struct bench *b, int runs)
 
     for (int i = 0; err == 0 && i < WARM_UP_RUNS; i++)
         err = run_once(b);
+    double busy = processor_seconds();
     for (int i = 0; err == 0 && i < runs; i++) {
         double start = now_seconds();
 
@@ -116,6 +128,7 @@ static int time_runs(struct bench *b, int runs)
         t[i] = 1e3 * (now_seconds() - start);
         progress_show((double)(i + 1) / runs, "%d of %d runs", i + 1, runs);
     }
+    b->busy = 1e3 * (processor_seconds() - busy) / runs;
     if (err == 0) {
         qsort(t, (size_t)runs, sizeof(*t), by_value);
         b->min = t[0];
@@ -234,10 +247,10 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
             err = layer_rows(cli, b, layers);
         if (err == 0)
             return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "model",
+                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "model",
                 m->net.net, "device", info->name, "batch", a->batch, "train", (int)a->train, "runs",
                 a->runs, "median_ms", json_number(b->median), "min_ms", json_number(b->min),
-                "p90_ms", json_number(b->p90), "gflops", json_number(giga(b->flops, b->median)),
+                "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy), "gflops", json_number(giga(b->flops, b->median)),
                 "setup_ms", json_number(b->setup_ms), "images_per_second",
                 json_number(1e3 * a->batch / b->median), "peak_bytes", (json_int_t)b->mem.peak,
                 "layers", layers));

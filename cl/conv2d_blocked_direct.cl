@@ -1,0 +1,188 @@
+/* conv2d_blocked on CPUs: register tiles of PX pixels by NV output blocks of VW channels.
+ *
+ * A work-item makes `rows` rows of `split` output blocks of one image (of one group of it). Input
+ * blocks come `chunk` at a time, so that their weights stay in the second-level cache: the rows
+ * that they need are copied to local memory with zeros around them, which leaves no edge to the
+ * loops behind; sums wait in y between two chunks. FLAT, a 1x1 filter of stride 1 without padding,
+ * needs no copy: the image is one row, and `rows` counts tiles.
+ *
+ * Defines: VW; X_BLOCK, VW or 1 where x is plain; PX, NV; SW, columns of the copy from pixel to
+ * pixel; FLAT; BIAS. */
+
+#ifdef BIAS
+#define BIAS_PARAM , __global const float *restrict b
+#else
+#define BIAS_PARAM
+#endif
+#ifdef FLAT
+#define XPTR __global const float *
+#else
+#define XPTR __local const float *
+
+/* A row of n columns, the first at column `left` of a row of w, every `step`-th; zeros beside it.
+ */
+static inline void copy_row(__local float *u, __global const float *x, int n, int left, int step,
+                            int w)
+{
+    int j = 0;
+    const int lo = min(left < 0 ? (-left + step - 1) / step : 0, n);
+    const int hi = clamp((w - left + step - 1) / step, lo, n);
+#if X_BLOCK == 1
+    for (; j < lo; j++)
+        u[j] = 0.0f;
+    for (; j < hi; j++)
+        u[j] = x[left + j * step];
+    for (; j < n; j++)
+        u[j] = 0.0f;
+#else
+    for (; j < lo; j++)
+        vf_store_local((VF)(0.0f), u + j * VW);
+    for (; j < hi; j++)
+        vf_store_local(vf_load(x + (left + j * step) * VW), u + j * VW);
+    for (; j < n; j++)
+        vf_store_local((VF)(0.0f), u + j * VW);
+#endif
+}
+#endif
+
+/* What the epilogue will read is fetched while the products are made. */
+#if defined(FLAT) && defined(EPI_RESIDUAL)
+#define AHEAD_PARAM , __global const float *ahead, int ahead_step
+#define AHEAD(p, step) , p, step
+#else
+#define AHEAD_PARAM
+#define AHEAD(p, step)
+#endif
+
+/* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col`
+ * lead from tap to tap. */
+static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int nc, int kh, int kw,
+                            int plane, int row, int col, int w_block AHEAD_PARAM)
+{
+#pragma unroll 1
+    for (int c = 0; c < nc; c++, x += plane) {
+#pragma unroll 1
+        for (int r = 0; r < kh; r++) {
+#pragma unroll 1
+            for (int s = 0; s < kw; s++) {
+                XPTR p = x + r * row + s * col;
+#pragma unroll 1
+                for (int i = 0; i < X_BLOCK; i++, w += VW) {
+                    VF v[NV];
+#ifdef FLAT
+                    /* The next block's pixels: too short a run for the processor to see it coming.
+                     */
+#pragma unroll
+                    for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                        fetch_line(p + plane + (i + k * VW) * VW);
+#ifdef EPI_RESIDUAL
+                    if (c < NV)
+#pragma unroll
+                        for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                            fetch_line(ahead + (size_t)c * ahead_step + (i + k * VW) * VW);
+#endif
+#endif
+#pragma unroll
+                    for (int o = 0; o < NV; o++) {
+                        v[o] = vf_load(w + o * w_block);
+                        if (NV <= 2) /* more would cost more than they bring (measured) */
+                            fetch_line(w + o * w_block + 24 * VW);
+                    }
+#pragma unroll
+                    for (int k = 0; k < PX; k++)
+#pragma unroll
+                        for (int o = 0; o < NV; o++)
+                            acc[k][o] = FMA((VF)(p[k * SW * X_BLOCK + i]), v[o], acc[k][o]);
+                }
+            }
+        }
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv2d_blocked_direct(__global float *restrict y, __global const float *restrict x,
+                      __global const float *restrict w BIAS_PARAM, int groups, int in_blocks,
+                      int in_h, int in_w, int out_blocks, int out_h, int out_w, int kh, int kw,
+                      int row_step, int copy_h, int copy_w, int dh, int dw, int pt, int pl,
+                      int rows, int split, int chunk, __local float *restrict u EPI_PARAMS)
+{
+    const int row0 = (int)get_global_id(0) * rows;
+    const int o_first = (int)get_global_id(1) * split, o_last = min(o_first + split, out_blocks);
+    const int img = get_global_id(2), group = img % groups;
+    const int w_block = in_blocks * kh * kw * X_BLOCK * VW, area = out_h * out_w;
+    const size_t y0 = (size_t)img * out_blocks * area * VW;
+#ifdef FLAT
+    const int row1 = row0 + 1, col0 = row0 * PX, col1 = min(col0 + rows * PX, out_w);
+    const int plane = in_w * VW, pitch = 0;
+#else
+    const int row1 = min(row0 + rows, out_h), col0 = 0, col1 = out_w;
+    const int lines = (row1 - row0 - 1) * row_step + (kh - 1) * dh + 1;
+    const int width = ((out_w + PX - 1) / PX * PX - 1) * SW + (kw - 1) * dw + 1;
+    const int pitch = width * X_BLOCK, plane = lines * pitch;
+#endif
+    x += (size_t)img * in_blocks * in_h * in_w * X_BLOCK;
+    w += (size_t)group * out_blocks * w_block;
+    for (int c0 = 0; c0 < in_blocks; c0 += chunk) {
+        const int nc = min(chunk, in_blocks - c0);
+        __global const float *xc = x + (size_t)c0 * in_h * in_w * X_BLOCK;
+        __global const float *wc = w + (size_t)c0 * kh * kw * X_BLOCK * VW;
+#ifndef FLAT
+        for (int c = 0; c < nc; c++) {
+            for (int k = 0; k < lines; k++) {
+                const int h = row0 * row_step * copy_h - pt + k * copy_h;
+                const bool inside = h >= 0 && h < in_h;
+                copy_row(u + c * plane + k * pitch,
+                         xc + (c * in_h + (inside ? h : 0)) * in_w * X_BLOCK, width, -pl, copy_w,
+                         inside ? in_w : 0);
+            }
+        }
+#endif
+        for (int row = row0; row < row1; row++) {
+            for (int col = col0; col < col1; col += PX) {
+#ifdef FLAT
+                /* The last tile begins earlier, so that it reads nothing behind the image. */
+                const int at = min(col, out_w - PX), lo = col - at, hi = PX, place = at;
+                XPTR xt = xc + at * VW;
+#else
+                const int lo = 0, hi = min(PX, out_w - col), place = row * out_w + col;
+                XPTR xt = u + (row - row0) * row_step * pitch + col * SW * X_BLOCK;
+#endif
+#pragma unroll 1
+                for (int o = o_first; o < o_last; o += NV) {
+                    /* The last group of blocks begins earlier, and stores only what is left. */
+                    const int first = min(o, out_blocks - NV), skip = o - first, n = o_last - first;
+                    VF acc[PX][NV];
+                    __global float *to = y + y0 + ((size_t)first * area + place) * VW;
+#pragma unroll
+                    for (int k = 0; k < NV; k++) {
+#ifdef BIAS
+                        const VF start = vf_load(b + (group * out_blocks + first + k) * VW);
+#else
+                        const VF start = (VF)(0.0f);
+#endif
+                        const bool more = c0 > 0 && k >= skip && k < n;
+#pragma unroll
+                        for (int p = 0; p < PX; p++)
+                            acc[p][k] = more && p >= lo && p < hi
+                                            ? vf_load(to + ((size_t)k * area + p) * VW)
+                                            : start;
+                    }
+                    multiply(acc, xt, wc + (size_t)first * w_block, nc, kh, kw, plane, dh * pitch,
+                             dw * X_BLOCK, w_block AHEAD(residual + (to - y), area * VW));
+#pragma unroll
+                    for (int k = 0; k < NV; k++) {
+#pragma unroll
+                        for (int p = 0; p < PX; p++) {
+                            if (k < skip || k >= n || p < lo || p >= hi)
+                                continue;
+                            const size_t at_y = y0 + ((size_t)(first + k) * area + place + p) * VW;
+                            vf_store(c0 + nc < in_blocks ? acc[p][k]
+                                                         : epi_w(acc[p][k], at_y, 0 EPI_ARGS),
+                                     y + at_y);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/* Convolution on blocked channels: what its operations share.
+ *
+ * A blocked tensor is N x C/V x H x W x V: V channels of a pixel lie together, one vector of the
+ * CPU families. C is rounded up; channels that there are not hold zeros. */
+#ifndef OPS_CONV2D_BLOCKED_H
+#define OPS_CONV2D_BLOCKED_H
+
+#include "ops/conv2d.h"
+
+/* How weights M x C x R x S are packed for blocks of V; B is the block of x, 1 where x is plain. */
+enum conv2d_form {
+    FORM_DIRECT,    /* M/V x C/B x R x S x B x V */
+    FORM_DEPTHWISE, /* C/V x R x S x V, from C x 1 x R x S */
+    FORM_WINOGRAD,  /* M/V x 36 x C x V: filters as F(4x4, 3x3) wants them, from M x C x 3 x 3 */
+    FORM_BIAS,      /* M/V x V, from M */
+};
+extern const char *const conv2d_form_words[];
+
+/* A blocked convolution on known shapes. Channels of c are the padded ones, of one group. */
+struct conv2d_blocked {
+    struct conv2d c;
+    enum conv2d_form form;
+    int v;  /* block of y */
+    int xv; /* of x, 1: plain */
+    bool bias;
+};
+/* Fails: SHAPE. */
+int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+/* Vectors of sums that leave registers for weights and one pixel. */
+int conv2d_max_tile(int v);
+/* BIAS and the argument b, where there is one. */
+void conv2d_blocked_bias(struct launch *k, const struct conv2d_blocked *g);
+
+bool block_is_legal(int64_t v);
+
+/* ---- The choice for a convolution of plain weights (conv2d_choose.c) ---- */
+
+struct conv2d_choice {
+    bool blocked; /* y, and x where it is not a stem */
+    bool stem;    /* x is read plain */
+    enum conv2d_form form;
+};
+/* x_blocked: x is there in blocks, else plain. exact: no Winograd. */
+struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked,
+                                   bool exact);
+
+/* ---- cl/conv2d_blocked_direct.cl ---- */
+
+extern const struct tunable conv2d_tile_tunables[];
+bool conv2d_tile_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l);
+
+/* ---- cl/conv2d_blocked_winograd.cl ---- */
+
+extern const struct tunable conv2d_winograd_tunables[];
+bool conv2d_winograd_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_winograd_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_winograd_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                         struct launches *l);
+/* About how long it takes, channels padded to blocks of v; infinity: it does not fit. */
+double conv2d_winograd_cycles(const struct conv2d *c, int v, const struct caps *caps);
+
+#endif

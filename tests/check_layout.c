@@ -1,0 +1,283 @@
+/* Layouts: which nodes work on blocked channels, and that they give what the plain ones give. */
+#include "graph_nets.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <ocelli/plan.h>
+
+#include "base/mem.h"
+
+static const struct caps cpu = {
+    .type = OCELLI_DEVICE_CPU,
+    .cpu_style = true,
+    .compute_units = 2,
+    .vector_width = 16,
+    .max_group = 4096,
+    .max_item = {4096, 4096, 4096},
+    .local_bytes = 1 << 20,
+    .align = 128,
+    .memory_bytes = (uint64_t)1 << 34,
+    .max_alloc = (uint64_t)1 << 32,
+};
+
+static ocelli_value conv(const char *name, ocelli_value x, int channels, int kernel, int pad,
+                         int groups)
+{
+    return ocelli_layer_conv2d(g, name, x, channels,
+                               &(struct ocelli_conv2d_params){.kernel = {kernel, kernel},
+                                                              .pad = {pad, pad, pad, pad},
+                                                              .groups = groups});
+}
+
+/* ---- The rewritten graph ---- */
+
+/* The nodes behind those that run once: "conv2d_blocked/winograd+relu reorder ..". */
+static char *layout_of(const struct caps *caps, bool exact)
+{
+    struct graph *c;
+    struct text t = {0};
+    assert_ok(ocelli_graph_status(g));
+    assert_ok(graph_clone(&g->g, &c));
+    assert_ok(graph_prune(c));
+    assert_ok(graph_fold(c));
+    assert_ok(graph_fuse(c));
+    assert_ok(graph_layout(c, caps, exact));
+    assert_ok(graph_hoist(c));
+    for (int i = 0; i < c->n_nodes; i++) {
+        const struct node *n = &c->node[i];
+        struct problem p;
+        node_problem(c, n, &p);
+        assert_ok(problem_infer(&p));
+        for (int j = 0; j < n->n_in; j++)
+            if (n->in[j] != OCELLI_NONE)
+                ck_assert_int_lt(c->value[n->in[j]].node, i);
+        for (int k = 0; k < n->n_out; k++) {
+            ck_assert_int_eq(c->value[n->out[k]].node, i);
+            ck_assert(desc_equal(&c->value[n->out[k]].desc, &p.out[k]));
+        }
+        if (i < c->n_once)
+            continue;
+        text_add(&t, "%s%s", t.s ? " " : "", n->op->name);
+        if (n->op == &op_conv2d_blocked && ((const struct conv2d_blocked_attr *)n->attr)->form == 2)
+            text_add(&t, "/winograd");
+        if (n->epi.residual >= 0)
+            text_add(&t, "+add");
+        if (n->epi.act.kind)
+            text_add(&t, "+%s", act_info(n->epi.act.kind)->word);
+    }
+    graph_free(&c);
+    return t.s;
+}
+
+static void assert_layout(const struct caps *caps, bool exact, const char *want)
+{
+    char *got = layout_of(caps, exact);
+    ck_assert_str_eq(got ? got : "", want);
+    free(got);
+}
+
+/* One reorder, at the end: what lies between convolutions follows them. */
+static void chain(void)
+{
+    ocelli_value x = ocelli_relu(g, conv("c1", image(1, 3, 64, 64), 32, 3, 1, 1));
+    ocelli_value y = ocelli_pool2d(g, x, &(struct ocelli_pool2d_params){.kernel = {2, 2}});
+    x = ocelli_relu(g, ocelli_add(g, conv("c2", y, 32, 3, 1, 1), y));
+    x = ocelli_lrn(g, ocelli_concat(g, (ocelli_value[]){x, y}, 2, 1),
+                   &(struct ocelli_lrn_params){.size = 5});
+    ocelli_output(g, "y", x);
+}
+
+START_TEST(stays_blocked)
+{
+    chain();
+    assert_layout(
+        &cpu, false,
+        "conv2d_blocked+relu pool2d conv2d_blocked/winograd+add+relu concat lrn_blocked reorder");
+    assert_layout(&cpu, true,
+                  "conv2d_blocked+relu pool2d conv2d_blocked+add+relu concat lrn_blocked reorder");
+}
+END_TEST
+
+START_TEST(only_on_cpus)
+{
+    struct caps gpu = cpu;
+    chain();
+    gpu.cpu_style = false;
+    assert_layout(&gpu, false, "conv2d+relu pool2d conv2d+add+relu concat lrn");
+}
+END_TEST
+
+START_TEST(small_ones_stay_plain)
+{
+    lenet(1, false);
+    assert_layout(&cpu, false,
+                  "conv2d+relu pool2d conv2d+relu pool2d reshape gemm+relu gemm+relu gemm");
+}
+END_TEST
+
+/* Pixel by pixel the layouts are one, where there is one pixel. */
+START_TEST(one_pixel_costs_nothing)
+{
+    ocelli_value x = conv("c", image(1, 3, 64, 64), 32, 3, 1, 1);
+    ocelli_output(g, "y", ocelli_layer_dense(g, "fc", ocelli_gap(g, x), 10));
+    char *got = layout_of(&cpu, false);
+    ck_assert_str_eq(got, "conv2d_blocked gap reshape reshape gemm");
+    free(got);
+}
+END_TEST
+
+/* 24 channels fill half of the second block with zeros, of which a sigmoid would make something
+ * else. */
+START_TEST(zeros_stay_zeros)
+{
+    ocelli_value x = ocelli_sigmoid(g, conv("c", image(1, 3, 64, 64), 24, 3, 1, 1));
+    ocelli_output(g, "y", ocelli_tanh(g, x));
+    assert_layout(&cpu, false, "conv2d+sigmoid unary");
+}
+END_TEST
+
+START_TEST(not_for_training)
+{
+    ocelli_value x = conv("c", image(4, 3, 64, 64), 32, 3, 1, 1);
+    x = ocelli_layer_dense(g, "fc", ocelli_gap(g, x), 10);
+    ocelli_value labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(4));
+    assert_ok(ocelli_optimize(g, ocelli_softmax_xent(g, x, labels), NULL));
+    char *got = layout_of(&cpu, false);
+    ck_assert_ptr_null(strstr(got, "blocked"));
+    free(got);
+}
+END_TEST
+
+/* ---- Results ---- */
+
+static struct ocelli_device *dev;
+
+/* All that the pass knows, with channels that fill no block, outputs inside, and readers of both
+ * layouts. */
+static void everything(int batch)
+{
+    const struct ocelli_pool2d_params average = {
+        .kind = OCELLI_POOL_AVERAGE, .kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}};
+    ocelli_value x = ocelli_relu(g, conv("stem", image(batch, 3, 33, 31), 24, 5, 2, 1)), y, z;
+    ocelli_output(g, "stem", x);
+    x = ocelli_pool2d(
+        g, x,
+        &(struct ocelli_pool2d_params){.kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = true});
+    y = ocelli_relu(g, conv("wide", x, 48, 3, 1, 1));
+    z = ocelli_tanh(g, conv("narrow", ocelli_pool2d(g, x, &average), 16, 1, 0, 1));
+    x = ocelli_concat(g, (ocelli_value[]){y, z}, 2, 1);
+    y = ocelli_relu(g, conv("depthwise", x, 64, 3, 1, 64));
+    z = ocelli_relu(g, ocelli_add(g, conv("grouped", y, 64, 3, 1, 2), x));
+    ocelli_output(g, "sum", ocelli_sigmoid(g, z));
+    z = ocelli_binary(g, z, ocelli_lrn(g, y, &(struct ocelli_lrn_params){.size = 5, .alpha = 1}),
+                      OCELLI_MUL);
+    y = ocelli_reduce(g, z,
+                      &(struct ocelli_reduce_params){.kind = OCELLI_REDUCE_MAX, .axes = 1 << 3});
+    ocelli_output(g, "rows", y);
+    ocelli_output(g, "score",
+                  ocelli_layer_dense(g, "fc", ocelli_gap(g, conv("last", z, 40, 1, 0, 1)), 10));
+}
+
+static const char *const outputs[] = {"stem", "sum", "rows", "score"};
+
+static struct ocelli_plan *run(const struct ocelli_plan_params *params)
+{
+    struct ocelli_plan *p;
+    assert_ok(ocelli_plan_create(&p, dev, g, params));
+    struct ocelli_tensor *x = ocelli_plan_tensor(p, "image");
+    size_t bytes = ocelli_tensor_bytes(x);
+    float *v = malloc(bytes);
+    for (size_t i = 0; i < bytes / 4; i++)
+        v[i] = (float)(i * 2654435761u % 256) / 128 - 1;
+    assert_ok(ocelli_tensor_write(x, v, bytes));
+    free(v);
+    assert_ok(ocelli_plan_run(p));
+    return p;
+}
+
+static float *values_of(struct ocelli_plan *p, const char *name, size_t *n)
+{
+    struct ocelli_tensor *t = ocelli_plan_tensor(p, name);
+    *n = ocelli_tensor_bytes(t) / 4;
+    float *v = malloc(*n * 4);
+    assert_ok(ocelli_tensor_read(t, v, *n * 4));
+    return v;
+}
+
+static void assert_close(struct ocelli_plan *p, struct ocelli_plan *q, double limit)
+{
+    for (int k = 0; k < (int)COUNT(outputs); k++) {
+        size_t n, m;
+        float *a = values_of(p, outputs[k], &n), *b = values_of(q, outputs[k], &m);
+        double most = 0, largest = 0;
+        ck_assert_uint_eq(n, m);
+        for (size_t i = 0; i < n; i++) {
+            most = fmax(most, fabs((double)a[i] - (double)b[i]));
+            largest = fmax(largest, fabs((double)b[i]));
+        }
+        ck_assert_double_gt(largest, 0);
+        ck_assert_msg(most <= limit * largest, "%s: %g of %g", outputs[k], most, largest);
+        free(a);
+        free(b);
+    }
+}
+
+static bool uses(struct ocelli_plan *p, const char *op, const char *variant)
+{
+    struct ocelli_step s;
+    for (int i = 0; i < ocelli_plan_steps(p); i++) {
+        assert_ok(ocelli_plan_step(p, i, &s));
+        if (strcmp(s.op, op) == 0 && strcmp(s.variant, variant) == 0)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(gives_what_plain_gives)
+{
+    const int batch = 1 + 2 * _i;
+    everything(batch);
+    struct ocelli_plan *plain = run(&(struct ocelli_plan_params){.seed = 5, .variant = "ref"});
+    struct ocelli_plan *blocked = run(&(struct ocelli_plan_params){.seed = 5});
+    struct ocelli_plan *exact = run(&(struct ocelli_plan_params){.seed = 5, .exact = true});
+    ck_assert(!uses(plain, "conv2d_blocked", "ref"));
+    ck_assert(!uses(exact, "conv2d_blocked", "winograd"));
+    assert_close(blocked, plain, 5e-5);
+    assert_close(exact, plain, 1e-5);
+    ocelli_plan_destroy(&plain);
+    ocelli_plan_destroy(&blocked);
+    ocelli_plan_destroy(&exact);
+}
+END_TEST
+
+static void open_device(void)
+{
+    assert_ok(ocelli_device_open(&dev, NULL));
+}
+
+static void close_device(void)
+{
+    ocelli_device_close(&dev);
+}
+
+int main(void)
+{
+    Suite *s = suite_create("layout");
+    TCase *tc = tcase_create("graph");
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, stays_blocked);
+    tcase_add_test(tc, only_on_cpus);
+    tcase_add_test(tc, small_ones_stay_plain);
+    tcase_add_test(tc, one_pixel_costs_nothing);
+    tcase_add_test(tc, zeros_stay_zeros);
+    tcase_add_test(tc, not_for_training);
+    suite_add_tcase(s, tc);
+    tc = tcase_create("results");
+    tcase_add_unchecked_fixture(tc, open_device, close_device);
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, gives_what_plain_gives, 0, 2);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}

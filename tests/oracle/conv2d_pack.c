@@ -1,0 +1,88 @@
+#include "oracle/blocked.h"
+#include "ops/conv2d_blocked.h"
+
+static const double G[6][3] = {{1 / 4., 0, 0},
+                               {-1 / 6., -1 / 6., -1 / 6.},
+                               {-1 / 6., 1 / 6., -1 / 6.},
+                               {1 / 24., 1 / 12., 1 / 6.},
+                               {1 / 24., -1 / 12., 1 / 6.},
+                               {0, 0, 1}};
+
+/* G g G^T. */
+static void winograd(const double *g, double *y, double *mag, int64_t step)
+{
+    for (int i = 0; i < 36; i++) {
+        double v = 0, m = 0;
+        for (int j = 0; j < 9; j++) {
+            double t = G[i / 6][j / 3] * G[i % 6][j % 3] * g[j];
+            v += t;
+            m += fabs(t);
+        }
+        y[i * step] = fabs(v - round(v)) < 1e-9 ? round(v) : v;
+        mag[i * step] = m;
+    }
+}
+
+static void run(const struct problem *p, const double *const *in, double *const *out,
+                double *const *mag)
+{
+    const struct conv2d_pack_attr *a = p->attr;
+    const int64_t *w = p->in[0].shape.dim, v = a->block, b = a->x_block;
+    const int64_t depth = a->form == FORM_BIAS ? 1 : w[1];
+    const int64_t taps = a->form == FORM_BIAS ? 1 : w[2] * w[3];
+    const int64_t blocks = (depth + b - 1) / b;
+    for (int64_t m = 0; m < w[0]; m++) {
+        for (int64_t c = 0; c < depth; c++) {
+            const double *g = in[0] + (m * depth + c) * taps;
+            if (a->form == FORM_WINOGRAD) {
+                int64_t at = m / v * 36 * blocks * b * v + c * v + m % v;
+                winograd(g, out[0] + at, mag[0] + at, blocks * b * v);
+                continue;
+            }
+            for (int64_t t = 0; t < taps; t++) {
+                int64_t row = a->form == FORM_DIRECT ? m / v * blocks + c / b : m / v;
+                int64_t at = row * taps + t;
+                if (a->form == FORM_DIRECT)
+                    at = at * b + c % b;
+                out[0][at * v + m % v] = g[t];
+            }
+        }
+    }
+}
+
+static double terms(const struct problem *p, int k)
+{
+    (void)k;
+    return ((const struct conv2d_pack_attr *)p->attr)->form == FORM_WINOGRAD ? 9 : 1;
+}
+
+/* What both transforms divide by stays whole. */
+static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
+{
+    if (mode != FILL_INTEGER || terms(p, 0) == 1)
+        return false;
+    for (int64_t j = 0; j < shape_count(&p->in[i].shape); j++)
+        x[j] = 576.0 * pick(seed, (uint64_t)j, -8, 8);
+    return true;
+}
+
+static void random_problem(uint64_t seed, double budget, struct text *out)
+{
+    int v = 4 << pick(seed, 1, 0, 2), b = pick(seed, 2, 0, 2) ? v : 1, form = pick(seed, 3, 0, 3);
+    int m = pick(seed, 4, 1, 40), c = pick(seed, 5, 1, 40), r = pick(seed, 6, 1, 5);
+    while (m * c * r * r > budget && m * c > 1) {
+        m = (m + 1) / 2;
+        c = (c + 1) / 2;
+    }
+    if (form == FORM_BIAS)
+        text_add(out, "conv2d_pack w=%d", m);
+    else if (form == FORM_WINOGRAD)
+        text_add(out, "conv2d_pack w=%dx%dx3x3", m, c);
+    else
+        text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, form == FORM_DIRECT ? c : 1, r,
+                 pick(seed, 7, 1, 5));
+    text_add(out, " form=%s block=%d x_block=%d", conv2d_form_words[form], v, b);
+}
+
+const struct oracle oracle_conv2d_pack = {
+    .run = run, .terms = terms, .fill = fill, .random = random_problem};
