@@ -76,13 +76,38 @@ struct ocelli_shape conv2d_out_shape(const struct conv2d *c)
     return OCELLI_SHAPE(c->n, (int64_t)c->groups * c->out_c, c->out[0], c->out[1]);
 }
 
-int conv2d_check_dy(const struct conv2d *c, const char *op, const struct ocelli_shape *dy)
+static int check_dy(const struct conv2d *c, const char *op, const struct ocelli_shape *dy)
 {
     char a[SHAPE_TEXT], b[SHAPE_TEXT];
     struct ocelli_shape y = conv2d_out_shape(c);
     if (shape_equal(&y, dy))
         return 0;
     return fail(OCELLI_ERR_SHAPE, "%s: dy is %s, not %s", op, shape_text(dy, a), shape_text(&y, b));
+}
+
+int conv2d_of(const struct problem *p, struct conv2d *c)
+{
+    const struct ocelli_shape *first = &p->in[0].shape, *second = &p->in[1].shape;
+    const struct ocelli_conv2d_params *a = p->attr; /* bwd_data's begin with it */
+    int err;
+    if (p->op == &op_conv2d)
+        return conv2d_geometry(c, p->op->name, first, second, a);
+    TRY(check_rank(p, 0, 4));
+    TRY(check_rank(p, 1, 4));
+    if (p->op == &op_conv2d_bwd_data) {
+        const int *size = ((const struct conv2d_bwd_data_attr *)p->attr)->size;
+        const struct ocelli_shape x =
+            OCELLI_SHAPE(first->dim[0], second->dim[1] * a->groups, size[0], size[1]);
+        TRY(shape_check(&x));
+        TRY(conv2d_geometry(c, p->op->name, &x, second, a));
+    } else {
+        const struct ocelli_shape w =
+            OCELLI_SHAPE(first->dim[1], second->dim[1] / a->groups, a->kernel[0], a->kernel[1]);
+        TRY(conv2d_geometry(c, p->op->name, second, &w, a));
+    }
+    TRY(check_dy(c, p->op->name, first));
+out:
+    return err;
 }
 
 struct cost conv2d_cost(const struct conv2d *c)
@@ -115,30 +140,51 @@ void conv2d_extents(struct launch *k, const struct conv2d *c)
     launch_int(k, "out_w", c->out[1]);
 }
 
+struct cost conv2d_problem_cost(const struct problem *p)
+{
+    struct conv2d c;
+    return conv2d_of(p, &c) == 0 ? conv2d_cost(&c) : (struct cost){0};
+}
+
+int conv2d_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l)
+{
+    const char *name = p->op == &op_conv2d            ? "conv2d_ref"
+                       : p->op == &op_conv2d_bwd_data ? "conv2d_bwd_data_ref"
+                                                      : "conv2d_bwd_weights_ref";
+    struct conv2d c;
+    int err = conv2d_of(p, &c);
+    (void)caps;
+    if (err)
+        return err;
+    struct launch *k = launch_add(l, name, name);
+    conv2d_define(k, &c);
+    launch_out(k, p->op->out[0], 0);
+    launch_in(k, p->op->in[0], 0);
+    launch_in(k, p->op->in[1], 1);
+    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
+    if (p->op == &op_conv2d_bwd_weights)
+        launch_int(k, "batch", c.n);
+    conv2d_extents(k, &c);
+    if (p->op->flags & OP_EPILOGUE)
+        launch_epilogue(k, p);
+    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
+    return l->err;
+}
+
 /* ---- The operation ---- */
 
 static const struct attr attrs[] = {CONV2D_ATTRS, ATTR_END};
-
-static int geometry(const struct problem *p, struct conv2d *c)
-{
-    return conv2d_geometry(c, p->op->name, &p->in[0].shape, &p->in[1].shape, p->attr);
-}
 
 static int infer(struct problem *p)
 {
     int err;
     struct conv2d c;
     TRY(check_floats(p));
-    TRY(geometry(p, &c));
+    TRY(conv2d_of(p, &c));
     p->out[0] = (struct desc){OCELLI_F32, conv2d_out_shape(&c)};
 out:
     return err;
-}
-
-static struct cost cost(const struct problem *p)
-{
-    struct conv2d c;
-    return geometry(p, &c) == 0 ? conv2d_cost(&c) : (struct cost){0};
 }
 
 static int grad(struct graph *g, const struct node *n, const int *dy, int *dx)
@@ -155,71 +201,14 @@ static int grad(struct graph *g, const struct node *n, const int *dy, int *dx)
     return g->status;
 }
 
-/* ---- ref ---- */
-
-static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                    struct launches *l)
-{
-    struct conv2d c;
-    int err = geometry(p, &c);
-    (void)caps;
-    if (err)
-        return err;
-    struct launch *k = launch_add(l, "conv2d_ref", "conv2d_ref");
-    conv2d_define(k, &c);
-    launch_out(k, "y", 0);
-    launch_in(k, "x", 0);
-    launch_in(k, "w", 1);
-    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
-    conv2d_extents(k, &c);
-    launch_epilogue(k, p);
-    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
-    return l->err;
-}
-
-/* ---- direct ---- */
-
-static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
-{
-    struct conv2d c;
-    if (geometry(p, &c) == 0)
-        conv2d_direct_defaults(&c, false, caps, tv);
-}
-
-static bool direct_valid(const struct problem *p, const struct caps *caps, const int *tv)
-{
-    struct conv2d c;
-    return geometry(p, &c) == 0 && conv2d_direct_valid(&c, false, caps, tv);
-}
-
-static bool direct_applicable(const struct problem *p, const struct caps *caps)
-{
-    int tv[MAX_TUNABLES] = {0};
-    if (!caps->cpu_style)
-        return false;
-    direct_defaults(p, caps, tv);
-    return direct_valid(p, caps, tv); /* else the rows are too long for the device's local memory */
-}
-
-static int direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                       struct launches *l)
-{
-    struct conv2d c;
-    int err = geometry(p, &c);
-    (void)caps;
-    if (!err)
-        conv2d_direct_plan(p, &c, false, tv, l);
-    return err ? err : l->err;
-}
-
 static const struct variant variants[] = {
     {.name = "direct",
      .tunables = conv2d_direct_tunables,
-     .applicable = direct_applicable,
-     .defaults = direct_defaults,
-     .valid = direct_valid,
-     .plan = direct_plan},
-    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
+     .applicable = conv2d_direct_applicable,
+     .defaults = conv2d_direct_defaults,
+     .valid = conv2d_direct_valid,
+     .plan = conv2d_direct_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = conv2d_ref_plan},
     {0},
 };
 
@@ -232,7 +221,7 @@ const struct op op_conv2d = {
     .attr_size = sizeof(struct ocelli_conv2d_params),
     .attrs = attrs,
     .infer = infer,
-    .cost = cost,
+    .cost = conv2d_problem_cost,
     .grad = grad,
     .variants = variants,
 };

@@ -1,4 +1,4 @@
-/* What the convolution and its two gradients share: the arithmetic of shapes, and the CPU kernel
+/* What the convolution and its two gradients share: the arithmetic of shapes, `ref`, and the CPU kernel
  * that computes both y and dx. */
 #ifndef OPS_CONV2D_H
 #define OPS_CONV2D_H
@@ -21,9 +21,16 @@ int conv2d_geometry(struct conv2d *out, const char *op, const struct ocelli_shap
                     const struct ocelli_shape *w, const struct ocelli_conv2d_params *p);
 /* Its y. */
 struct ocelli_shape conv2d_out_shape(const struct conv2d *c);
-/* dy, as given, is y's shape. */
-int conv2d_check_dy(const struct conv2d *c, const char *op, const struct ocelli_shape *dy);
 struct cost conv2d_cost(const struct conv2d *c);
+
+/* The convolution that a problem of conv2d is, or of which one of conv2d_bwd_data or
+ * conv2d_bwd_weights is a gradient; there dy is checked to be its y. */
+int conv2d_of(const struct problem *p, struct conv2d *c);
+/* Of all three: their costs, and their variants `ref`. */
+struct cost conv2d_problem_cost(const struct problem *p);
+int conv2d_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l);
+
 /* KH KW SH SW DH DW PT PL GROUPS. */
 void conv2d_define(struct launch *k, const struct conv2d *c);
 /* in_c in_h in_w out_c out_h out_w. */
@@ -44,12 +51,13 @@ void conv2d_extents(struct launch *k, const struct conv2d *c);
         .offset = offsetof(struct ocelli_conv2d_params, strict)                              \
     }
 
-/* ---- cl/conv2d_direct.cl, for conv2d and, with `data`, for conv2d_bwd_data ---- */
+/* ---- Variant `direct` of conv2d and conv2d_bwd_data: cl/conv2d_direct.cl ---- */
 
 extern const struct tunable conv2d_direct_tunables[];
-void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps *caps, int *tv);
-bool conv2d_direct_valid(const struct conv2d *c, bool data, const struct caps *caps, const int *tv);
-void conv2d_direct_plan(const struct problem *p, const struct conv2d *c, bool data, const int *tv,
-                        struct launches *l);
+bool conv2d_direct_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_direct_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_direct_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                       struct launches *l);
 
 #endif

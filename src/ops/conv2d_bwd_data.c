@@ -12,109 +12,26 @@ static const struct attr attrs[] = {
     ATTR_END,
 };
 
-/* The forward convolution; dy is checked to be its y. */
-static int geometry(const struct problem *p, struct conv2d *c)
-{
-    int err;
-    const struct conv2d_bwd_data_attr *a = p->attr;
-    const struct ocelli_shape *dy = &p->in[0].shape, *w = &p->in[1].shape;
-    TRY(check_rank(p, 0, 4));
-    TRY(check_rank(p, 1, 4));
-    const struct ocelli_shape x =
-        OCELLI_SHAPE(dy->dim[0], w->dim[1] * a->conv.groups, a->size[0], a->size[1]);
-    TRY(shape_check(&x));
-    TRY(conv2d_geometry(c, p->op->name, &x, w, &a->conv));
-    TRY(conv2d_check_dy(c, p->op->name, dy));
-out:
-    return err;
-}
-
 static int infer(struct problem *p)
 {
     int err;
     struct conv2d c;
     TRY(check_floats(p));
-    TRY(geometry(p, &c));
+    TRY(conv2d_of(p, &c));
     p->out[0] =
         (struct desc){OCELLI_F32, OCELLI_SHAPE(c.n, (int64_t)c.groups * c.in_c, c.in[0], c.in[1])};
 out:
     return err;
 }
 
-static struct cost cost(const struct problem *p)
-{
-    struct conv2d c;
-    return geometry(p, &c) == 0 ? conv2d_cost(&c) : (struct cost){0};
-}
-
-/* ---- ref ---- */
-
-static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                    struct launches *l)
-{
-    struct conv2d c;
-    int err = geometry(p, &c);
-    (void)caps;
-    if (err)
-        return err;
-    struct launch *k = launch_add(l, "conv2d_bwd_data_ref", "conv2d_bwd_data_ref");
-    conv2d_define(k, &c);
-    launch_out(k, "dx", 0);
-    launch_in(k, "dy", 0);
-    launch_in(k, "w", 1);
-    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
-    conv2d_extents(k, &c);
-    launch_epilogue(k, p);
-    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
-    return l->err;
-}
-
-/* ---- direct: the kernel of conv2d/direct, over dy ---- */
-
-static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
-{
-    struct conv2d c;
-    if (geometry(p, &c) == 0)
-        conv2d_direct_defaults(&c, true, caps, tv);
-}
-
-#define MAX_PHASES 64 /* launches, one for each place within a stride */
-
-static bool direct_valid(const struct problem *p, const struct caps *caps, const int *tv)
-{
-    struct conv2d c;
-    return geometry(p, &c) == 0 && (int64_t)c.stride[0] * c.stride[1] <= MAX_PHASES &&
-           conv2d_direct_valid(&c, true, caps, tv);
-}
-
-static bool direct_applicable(const struct problem *p, const struct caps *caps)
-{
-    int tv[MAX_TUNABLES] = {0};
-    if (!caps->cpu_style)
-        return false;
-    direct_defaults(p, caps, tv);
-    return direct_valid(p, caps, tv); /* else the rows are too long for the device's local memory */
-}
-
-static int direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                       struct launches *l)
-{
-    struct conv2d c;
-    int err = geometry(p, &c);
-    (void)caps;
-    if (!err)
-        conv2d_direct_plan(p, &c, true, tv, l);
-    return err ? err : l->err;
-}
-
 static const struct variant variants[] = {
     {.name = "direct",
      .tunables = conv2d_direct_tunables,
-     .applicable = direct_applicable,
-     .defaults = direct_defaults,
-     .valid = direct_valid,
-     .plan = direct_plan},
-    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
+     .applicable = conv2d_direct_applicable,
+     .defaults = conv2d_direct_defaults,
+     .valid = conv2d_direct_valid,
+     .plan = conv2d_direct_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = conv2d_ref_plan},
     {0},
 };
 
@@ -127,6 +44,6 @@ const struct op op_conv2d_bwd_data = {
     .attr_size = sizeof(struct conv2d_bwd_data_attr),
     .attrs = attrs,
     .infer = infer,
-    .cost = cost,
+    .cost = conv2d_problem_cost,
     .variants = variants,
 };

@@ -6,60 +6,16 @@
 
 static const struct attr attrs[] = {CONV2D_INTS(kernel, 2, 1, 1), CONV2D_ATTRS, ATTR_END};
 
-/* The forward convolution; dy is checked to be its y. */
-static int geometry(const struct problem *p, struct conv2d *c)
-{
-    int err;
-    const struct ocelli_conv2d_params *a = p->attr;
-    const struct ocelli_shape *dy = &p->in[0].shape, *x = &p->in[1].shape;
-    TRY(check_rank(p, 0, 4));
-    TRY(check_rank(p, 1, 4));
-    const struct ocelli_shape w =
-        OCELLI_SHAPE(dy->dim[1], x->dim[1] / a->groups, a->kernel[0], a->kernel[1]);
-    TRY(conv2d_geometry(c, p->op->name, x, &w, a));
-    TRY(conv2d_check_dy(c, p->op->name, dy));
-out:
-    return err;
-}
-
 static int infer(struct problem *p)
 {
     int err;
     struct conv2d c;
     TRY(check_floats(p));
-    TRY(geometry(p, &c));
+    TRY(conv2d_of(p, &c));
     p->out[0] = (struct desc){
         OCELLI_F32, OCELLI_SHAPE((int64_t)c.groups * c.out_c, c.in_c, c.kernel[0], c.kernel[1])};
 out:
     return err;
-}
-
-static struct cost cost(const struct problem *p)
-{
-    struct conv2d c;
-    return geometry(p, &c) == 0 ? conv2d_cost(&c) : (struct cost){0};
-}
-
-/* ---- ref ---- */
-
-static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                    struct launches *l)
-{
-    struct conv2d c;
-    int err = geometry(p, &c);
-    (void)caps;
-    if (err)
-        return err;
-    struct launch *k = launch_add(l, "conv2d_bwd_weights_ref", "conv2d_bwd_weights_ref");
-    conv2d_define(k, &c);
-    launch_out(k, "dw", 0);
-    launch_in(k, "dy", 0);
-    launch_in(k, "x", 1);
-    launch_int(k, "n", (int)shape_count(&p->out[0].shape));
-    launch_int(k, "batch", c.n);
-    conv2d_extents(k, &c);
-    launch_grid1(k, (size_t)shape_count(&p->out[0].shape), (size_t)tv[0]);
-    return l->err;
 }
 
 /* ---- direct ---- */
@@ -126,7 +82,7 @@ static bool direct_valid(const struct problem *p, const struct caps *caps, const
     for (int i = 0; direct_tunables[i].name; i++)
         if (tv[i] < 1)
             return false;
-    if (geometry(p, &c) != 0)
+    if (conv2d_of(p, &c) != 0)
         return false;
     struct tiling t = tiling_of(&c, tv);
     return tv[T_ICB] % tv[T_TC] == 0 && tv[T_TC] * tv[T_TR] * tv[T_TS] * tv[T_NV] <= MAX_TILE &&
@@ -217,7 +173,7 @@ static int at_least(int tunable, size_t limit)
 static void direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
 {
     struct conv2d c;
-    if (geometry(p, &c) != 0)
+    if (conv2d_of(p, &c) != 0)
         return;
     const size_t limit = MIN(caps->local_bytes, (size_t)LOCAL_BYTES) / sizeof(float);
     tv[T_ROWS] = tv[T_UNITS] = tv[T_HOLD] = tv[T_ICB] = 1;
@@ -249,7 +205,7 @@ static int direct_plan(const struct problem *p, const struct caps *caps, const i
                        struct launches *l)
 {
     struct conv2d c;
-    int err = geometry(p, &c);
+    int err = conv2d_of(p, &c);
     (void)caps;
     if (err)
         return err;
@@ -298,7 +254,7 @@ static const struct variant variants[] = {
      .defaults = direct_defaults,
      .valid = direct_valid,
      .plan = direct_plan},
-    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = conv2d_ref_plan},
     {0},
 };
 
@@ -309,6 +265,6 @@ const struct op op_conv2d_bwd_weights = {
     .attr_size = sizeof(struct ocelli_conv2d_params),
     .attrs = attrs,
     .infer = infer,
-    .cost = cost,
+    .cost = conv2d_problem_cost,
     .variants = variants,
 };

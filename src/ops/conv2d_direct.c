@@ -73,7 +73,7 @@ static double local_floats(const struct pass *p, const int *tv)
            (tv[T_NV] * (tv[T_OCT] + 1) + 4) * tv[T_VW];
 }
 
-bool conv2d_direct_valid(const struct conv2d *c, bool data, const struct caps *caps, const int *tv)
+static bool valid(const struct conv2d *c, bool data, const struct caps *caps, const int *tv)
 {
     struct pass p = pass_of(c, data);
     for (int i = 0; conv2d_direct_tunables[i].name; i++)
@@ -169,7 +169,7 @@ static void choose_tile(const struct pass *p, const struct caps *caps, int *tv)
 #define MIN_DEPTH 64           /* products between two visits to a partial sum in y */
 #define MIN_DEPTH_STRIDED 1024 /* where y is visited element by element */
 
-void conv2d_direct_defaults(const struct conv2d *c, bool data, const struct caps *caps, int *tv)
+static void defaults(const struct conv2d *c, bool data, const struct caps *caps, int *tv)
 {
     const struct pass p = pass_of(c, data);
     const double limit = (double)MIN(caps->local_bytes, (size_t)UNFOLD_BYTES) / sizeof(float);
@@ -247,14 +247,53 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
         div_up((size_t)p.out_c, (size_t)tv[T_OCS]), (size_t)c->n * (size_t)c->groups, 1, 1, 1);
 }
 
-void conv2d_direct_plan(const struct problem *p, const struct conv2d *c, bool data, const int *tv,
-                        struct launches *l)
+/* ---- The variant ---- */
+
+#define MAX_PHASES 64 /* launches, one for each place within a stride */
+
+/* The gradient with respect to x is computed by the same kernel over dy. */
+static bool is_data(const struct problem *p)
 {
-    if (!data) {
-        add_pass(p, c, data, 0, 0, tv, l);
-        return;
-    }
-    for (int h0 = 0; h0 < MIN(c->stride[0], c->in[0]); h0++)
-        for (int w0 = 0; w0 < MIN(c->stride[1], c->in[1]); w0++)
-            add_pass(p, c, data, h0, w0, tv, l);
+    return p->op == &op_conv2d_bwd_data;
+}
+
+void conv2d_direct_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d c;
+    if (conv2d_of(p, &c) == 0)
+        defaults(&c, is_data(p), caps, tv);
+}
+
+bool conv2d_direct_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    struct conv2d c;
+    if (conv2d_of(p, &c) != 0)
+        return false;
+    if (is_data(p) && (int64_t)c.stride[0] * c.stride[1] > MAX_PHASES)
+        return false;
+    return valid(&c, is_data(p), caps, tv);
+}
+
+bool conv2d_direct_applicable(const struct problem *p, const struct caps *caps)
+{
+    int tv[MAX_TUNABLES] = {0};
+    if (!caps->cpu_style)
+        return false;
+    conv2d_direct_defaults(p, caps, tv);
+    return conv2d_direct_valid(p, caps, tv); /* else the rows are too long for local memory */
+}
+
+int conv2d_direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                       struct launches *l)
+{
+    struct conv2d c;
+    int err = conv2d_of(p, &c);
+    (void)caps;
+    if (err)
+        return err;
+    bool data = is_data(p);
+    for (int h0 = 0; h0 < (data ? MIN(c.stride[0], c.in[0]) : 1); h0++)
+        for (int w0 = 0; w0 < (data ? MIN(c.stride[1], c.in[1]) : 1); w0++)
+            add_pass(p, &c, data, h0, w0, tv, l);
+    return l->err;
 }
