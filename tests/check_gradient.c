@@ -484,8 +484,9 @@ START_TEST(gradients)
     }
     assert_ok(ocelli_graph_status(g));
     x.g = &g->g;
-    for (int way = 0; way < (int)COUNT(ways); way++)
-        run_way(_i, way, &x, &s);
+    /* As planned by default, and in one of the other ways, in turn: each is other kernels to compile. */
+    run_way(_i, 0, &x, &s);
+    run_way(_i, 1 + _i % ((int)COUNT(ways) - 1), &x, &s);
     interpreter_destroy(&x);
     for (int i = 0; i < s.n; i++) {
         free(s.name[i]);
