@@ -40,6 +40,13 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
             stride[d] = 0;
         }
     }
+    /* A few elements over and over may be the same by chance, and say nothing. */
+    int distinct = 1;
+    for (int d = 0; d < rank; d++)
+        distinct *= stride[d] != 0 ? count[d] : 1;
+    for (int d = 0; d < rank; d++)
+        if (stride[d] == 0 && distinct < 8)
+            count[d] = 1;
     for (int d = rank - 1; d > 0; d--) {
         int k = pick(seed, 70 + (uint64_t)d, 0, d), t = order[d];
         order[d] = order[k];
