@@ -4,7 +4,6 @@
  * The nodes are written anew, in their order. Each value may exist plain, blocked or both: what a
  * node asks for and is not there yet is made from the other when it is asked for. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "graph/passes.h"
 #include "ops/attrs.h"
@@ -292,7 +291,8 @@ int graph_layout(struct graph *g, const struct caps *caps, bool exact)
         l.blocked[v] = OCELLI_NONE;
         l.plain[v] = g->value[v].node < 0;
     }
-    memcpy(old, g->node, (size_t)n * sizeof(*old));
+    for (int i = 0; i < n; i++)
+        old[i] = g->node[i];
     g->n_nodes = 0;
     for (int i = 0; i < n; i++) {
         g->layer = old[i].name;
