@@ -292,7 +292,7 @@ static ocelli_value layer_weight(struct ocelli_graph *g, const char *what,
     return name ? ocelli_weight(g, name, shape, init) : graph_fail(&g->g, OCELLI_ERR_MEMORY);
 }
 
-/* The state "<layer>.<what>", `value` everywhere at first. */
+/* The state "<layer>.<what>". */
 static ocelli_value layer_state(struct ocelli_graph *g, const char *what,
                                 const struct ocelli_shape *shape, const struct ocelli_init *init)
 {

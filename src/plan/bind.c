@@ -175,13 +175,21 @@ static uint64_t version_of_weights(const struct ocelli_plan *p)
 
 int plan_prepare(struct ocelli_plan *p, unsigned n_wait, struct _cl_event *const *wait)
 {
+    struct fence done = {0};
     int err = 0;
     if (!p->prepare)
         return 0;
     uint64_t version = version_of_weights(p);
     if (version == p->prepared_version)
         return 0;
-    TRY(cmdlist_enqueue(p->prepare, n_wait, wait, NULL));
+    p->prepared_version = 0; /* half of it may be new when this fails */
+    if (n_wait > 0) { /* the caller may set the events off only later: no waiting here */
+        TRY(cmdlist_enqueue(p->prepare, n_wait, wait, NULL));
+    } else {
+        /* Seen to have worked: a failure on the device must not leave what later runs would trust. */
+        TRY(cmdlist_run(p->prepare, &done));
+        TRY(fence_wait(&done));
+    }
     p->prepared_version = version;
 out:
     return err;
