@@ -24,15 +24,17 @@
 #define VARIANCE_PARAM
 #endif
 
-/* One work-item a weight; the first of each channel makes the channel's bias too. */
+/* One work-item a weight, along dimension 0 those of one channel or, where `inner` is 1, all channels;
+ * the first of each channel makes the channel's bias too. */
 __kernel void fold_ref(__global float *restrict w2, __global float *restrict b2,
                        __global const float *restrict w, B_PARAM SCALE_PARAM SHIFT_PARAM MEAN_PARAM
-                       VARIANCE_PARAM float epsilon, int n, int channels, int inner)
+                       VARIANCE_PARAM float epsilon, int channels, int inner)
 {
-    const int i = get_global_id(0);
-    if (i >= n)
+    const int j = get_global_id(0), row = get_global_id(1);
+    if (j >= (ACROSS ? channels : inner))
         return;
-    const int c = i / inner % channels;
+    const int c = ACROSS ? j : row % channels;
+    const int i = row * (ACROSS ? channels : inner) + j;
     float s = 1.0f;
 #ifdef HAS_variance
     s = 1.0f / sqrt(variance[c] + epsilon);

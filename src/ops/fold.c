@@ -52,9 +52,11 @@ static int fold_ref_plan(const struct problem *p, const struct caps *caps, const
     const struct fold_attr *a = p->attr;
     const struct ocelli_shape *w = &p->in[0].shape;
     static const char *const names[] = {"w", "b", "scale", "shift", "mean", "variance"};
-    int64_t inner = 1;
+    const size_t channels = (size_t)w->dim[a->axis], n = (size_t)shape_count(w);
+    size_t inner = 1;
     for (int d = a->axis + 1; d < w->rank; d++)
-        inner *= w->dim[d];
+        inner *= (size_t)w->dim[d];
+    const size_t row = inner == 1 ? channels : inner;
     struct launch *k = launch_add(l, "fold_ref", "fold_ref");
     launch_out(k, "w2", 0);
     launch_out(k, "b2", 1);
@@ -64,11 +66,11 @@ static int fold_ref_plan(const struct problem *p, const struct caps *caps, const
         launch_define(k, "HAS_%s", names[i]);
         launch_in(k, names[i], i);
     }
+    launch_define(k, "ACROSS=%d", inner == 1);
     launch_float(k, "epsilon", a->epsilon);
-    launch_int(k, "n", (int)shape_count(w));
-    launch_int(k, "channels", (int)w->dim[a->axis]);
+    launch_int(k, "channels", (int)channels);
     launch_int(k, "inner", (int)inner);
-    launch_grid1(k, (size_t)shape_count(w), (size_t)tv[0]);
+    launch_grid2(k, row, n / row, (size_t)tv[0], 1);
     return l->err;
 }
 
