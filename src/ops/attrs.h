@@ -106,6 +106,8 @@ struct reorder_attr {
 struct conv2d_pack_attr {
     int form; /* enum conv2d_form */
     int block, x_block;
+    bool backward; /* what is packed is the filter of the gradient: turned by 180 degrees, and with */
+    int groups;    /* so many groups C x M/groups x R x S (a depthwise one stays C x 1 x R x S) */
 };
 
 /* The convolution; its kernel is not looked at. `channels` are those that there are, of x and y, for the
