@@ -5,7 +5,7 @@ static struct product product_of(const struct problem *p)
 {
     const struct ocelli_gemm_params *g = p->attr;
     const int64_t *y = p->out[0].shape.dim;
-    return (struct product){y[0], y[1], p->in[0].shape.dim[!g->trans_a], 1, false};
+    return (struct product){.m = y[0], .n = y[1], .k = p->in[0].shape.dim[!g->trans_a], .batch = 1};
 }
 
 bool gemm_tile_applicable(const struct problem *p, const struct caps *caps)

@@ -20,15 +20,20 @@ static int items_of(const int *tv)
     return tv[T_TM] / tv[T_IM] * (tv[T_TN] / tv[T_IN]);
 }
 
+static size_t depth(const struct product *p)
+{
+    return (size_t)MAX(p->k, p->most);
+}
+
 static int64_t chunk_of(const struct product *p, const int *tv)
 {
-    const size_t piece = div_up((size_t)p->k, (size_t)tv[T_SPLIT]);
+    const size_t piece = div_up(depth(p), (size_t)tv[T_SPLIT]);
     return (int64_t)round_up(piece, (size_t)tv[T_TK]);
 }
 
 int tile_parts(const struct product *p, const int *tv)
 {
-    return (int)div_up((size_t)p->k, (size_t)chunk_of(p, tv));
+    return (int)div_up(depth(p), (size_t)chunk_of(p, tv));
 }
 
 static int64_t tiles(int64_t extent, int tile)
@@ -180,7 +185,7 @@ void tile_sum(struct launches *l, const struct problem *p, const struct product 
     for (int i = 2; i < s->rank; i++)
         area *= (size_t)s->dim[i];
     struct launch *k = launch_add(l, "gemm_tile", "gemm_tile_sum");
-    launch_out(k, p->op->out[0], 0);
+    launch_out(k, "y", 0);
     launch_buffer(k, "part", REF_SCRATCH, scratch, ACCESS_READ);
     launch_int(k, "n", (int)n);
     launch_int(k, "parts", tile_parts(q, tv));

@@ -9,6 +9,7 @@
 struct product {
     int64_t m, n, k;
     int batch;
+    int64_t most;      /* where several launches make one result: the largest k of them; 0: k */
     bool fixed_column; /* a work-item loads columns of B that lie TILE_N apart, or one alone */
 };
 
