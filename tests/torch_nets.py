@@ -85,6 +85,16 @@ def alexnet(size, training):
                          relu_conv(384, 256, 3, groups=2), nn.MaxPool2d(3, 2), *dense(9216, (4096, 4096), 1000))
 
 
+def alexnet_small(size, training):
+    """The same for images of 32x32."""
+    def norm():
+        return nn.LocalResponseNorm(5, alpha=5 * 1e-4, beta=0.75, k=2)
+
+    return nn.Sequential(relu_conv(3, 64, 5), norm(), nn.MaxPool2d(3, 2), relu_conv(64, 128, 5, groups=2), norm(),
+                         nn.MaxPool2d(3, 2), relu_conv(128, 192, 3), relu_conv(192, 192, 3, groups=2),
+                         relu_conv(192, 128, 3, groups=2), nn.MaxPool2d(3, 2), *dense(1152, (512, 512), 10))
+
+
 def vgg(name):
     def make(size, training):
         m = getattr(tv, name)()
@@ -103,6 +113,14 @@ def vgg16c(size, training):
             a = width
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers, *dense(512 * (size // 32) ** 2, (4096, 4096), 1000))
+
+
+def vgg_small(size, training):
+    layers, a = [], 3
+    for b in (32, 64, 128):
+        layers += [bn_conv(a, b, 3), bn_conv(b, b, 3), nn.MaxPool2d(2)]
+        a = b
+    return nn.Sequential(*layers, *dense(a * (size // 8) ** 2, (256, 256), 10))
 
 
 # ---- Lin et al. 2013 ----
@@ -128,12 +146,12 @@ def nin_cifar(size, training):
 
 
 class Inception(nn.Module):
-    def __init__(self, a, c1, r3, c3, r5, c5, pool):
+    def __init__(self, a, c1, r3, c3, r5, c5, pool, conv=relu_conv):
         super().__init__()
-        self.b1 = relu_conv(a, c1, 1)
-        self.b2 = nn.Sequential(relu_conv(a, r3, 1), relu_conv(r3, c3, 3))
-        self.b3 = nn.Sequential(relu_conv(a, r5, 1), relu_conv(r5, c5, 5))
-        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), relu_conv(a, pool, 1))
+        self.b1 = conv(a, c1, 1)
+        self.b2 = nn.Sequential(conv(a, r3, 1), conv(r3, c3, 3))
+        self.b3 = nn.Sequential(conv(a, r5, 1), conv(r5, c5, 5))
+        self.b4 = nn.Sequential(nn.MaxPool2d(3, 1, 1), conv(a, pool, 1))
 
     def forward(self, x):
         return torch.cat([self.b1(x), self.b2(x), self.b3(x), self.b4(x)], 1)
@@ -168,6 +186,19 @@ def googlenet(size, training):
         Inception(528, 256, 160, 320, 32, 128, 128), shrink(),
         Inception(832, 256, 160, 320, 32, 128, 128), Inception(832, 384, 192, 384, 48, 128, 128),
         nn.AdaptiveAvgPool2d(1), *dense(1024, (), 1000))
+
+
+def googlenet_small(size, training):
+    def shrink():
+        return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+    def block(*row):
+        return Inception(*row, conv=bn_conv)
+
+    return nn.Sequential(bn_conv(3, 64, 3), shrink(), block(64, 32, 48, 64, 8, 16, 16),
+                         block(128, 64, 64, 96, 16, 48, 32), shrink(), block(240, 96, 48, 104, 8, 24, 32),
+                         block(256, 128, 80, 160, 16, 64, 64), shrink(), block(416, 192, 96, 192, 24, 64, 64),
+                         nn.AdaptiveAvgPool2d(1), *dense(512, (), 10))
 
 
 # ---- Ioffe and Szegedy 2015, figure 5 ----
@@ -242,13 +273,16 @@ NETS = {
     "lenet5-1998": (lenet5_1998, "here", 1, 28, 0),
     "alexnet": (alexnet, "here", 3, 227, 0),
     "alexnet-one-column": (torchvision("alexnet"), "torchvision", 3, 224, 0),
+    "alexnet-small": (alexnet_small, "here", 3, 32, 0),
     **{"vgg%d" % n: (vgg("vgg%d" % n), "torchvision", 3, 224, 64) for n in (11, 13, 16)},
     "vgg16c": (vgg16c, "here", 3, 224, 64),
     "vgg19": (vgg("vgg19"), "torchvision", 3, 224, 64),
     **{"vgg%d-bn" % n: (vgg("vgg%d_bn" % n), "torchvision", 3, 224, 64) for n in (11, 13, 16, 19)},
+    "vgg-small": (vgg_small, "here", 3, 32, 0),
     "nin": (nin, "here", 3, 224, 0),
     "nin-cifar": (nin_cifar, "here", 3, 32, 0),
     "googlenet": (googlenet, "here", 3, 224, 112),
+    "googlenet-small": (googlenet_small, "here", 3, 32, 0),
     "inception-v2": (inception_v2, "here", 3, 224, 128),
     "inception-v3": (inception_v3, "torchvision", 3, 299, 0),
     **{"resnet%d" % n: (torchvision("resnet%d" % n), "torchvision", 3, 224, 128) for n in (18, 34, 50, 101, 152)},

@@ -39,12 +39,12 @@ static int build(const struct job *j, bool step, struct ocelli_graph **out)
     struct ocelli_graph *g = NULL;
     int err;
     TRY(ocelli_net(&g, j->net, &j->params));
-    for (int i = 0; i < g->g.n_nodes; i++)
-        if (g->g.node[i].op == &op_dropout)
-            ((struct dropout_attr *)g->g.node[i].attr)->ratio = 0;
     if (step)
         TRY(ocelli_optimize(g, ocelli_net_loss(g),
                             &(struct ocelli_optimizer_params){.momentum = 0.9f}));
+    for (int i = 0; i < g->g.n_nodes; i++)
+        if (g->g.node[i].op == &op_dropout)
+            ((struct dropout_attr *)g->g.node[i].attr)->ratio = 0;
     *out = g;
     return 0;
 out:
