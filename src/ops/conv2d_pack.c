@@ -2,7 +2,8 @@
 #include "ops/conv2d_blocked.h"
 #include "ops/shared.h"
 
-const char *const conv2d_form_words[] = {"direct", "depthwise", "winograd", "bias", NULL};
+const char *const conv2d_form_words[] = {"direct",    "depthwise", "winograd", "winograd2x3",
+                                         "winograd2x5", "bias",      NULL};
 
 static const struct attr attrs[] = {
     {.name = "form",
@@ -41,6 +42,7 @@ static int infer(struct problem *p)
 {
     const struct conv2d_pack_attr *a = p->attr;
     const int64_t *w = p->in[0].shape.dim, v = a->block, b = a->x_block;
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
     struct ocelli_shape y = {0};
     char text[SHAPE_TEXT];
     int err = 0;
@@ -59,10 +61,13 @@ static int infer(struct problem *p)
         y = (struct ocelli_shape){4, {blocks(w[0], v), w[2], w[3], v}};
         break;
     case FORM_WINOGRAD:
-        if (w[2] != 3 || w[3] != 3)
-            return fail(OCELLI_ERR_SHAPE, "conv2d_pack: w is %s, not M x C x 3 x 3",
-                        shape_text(&p->in[0].shape, text));
-        y = (struct ocelli_shape){4, {blocks(w[0], v), 36, blocks(w[1], b) * b, v}};
+    case FORM_WINOGRAD_2X3:
+    case FORM_WINOGRAD_2X5:
+        if (w[2] != f.taps || w[3] != f.taps)
+            return fail(OCELLI_ERR_SHAPE, "conv2d_pack: w is %s, not M x C x %d x %d",
+                        shape_text(&p->in[0].shape, text), f.taps, f.taps);
+        y = (struct ocelli_shape){
+            4, {blocks(w[0], v), f.window * f.window, blocks(w[1], b) * b, v}};
         break;
     case FORM_BIAS:
         y = (struct ocelli_shape){2, {blocks(w[0], v), v}};
@@ -81,15 +86,22 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     static const char *const word[] = {[FORM_DIRECT] = "DIRECT",
                                        [FORM_DEPTHWISE] = "DEPTHWISE",
                                        [FORM_WINOGRAD] = "WINOGRAD",
+                                       [FORM_WINOGRAD_2X3] = "WINOGRAD",
+                                       [FORM_WINOGRAD_2X5] = "WINOGRAD",
                                        [FORM_BIAS] = "BIAS"};
     (void)caps;
     const struct conv2d_pack_attr *a = p->attr;
     const struct ocelli_shape *w = &p->in[0].shape, *y = &p->out[0].shape;
-    const size_t n = (size_t)shape_count(y) / (a->form == FORM_WINOGRAD ? 36 : 1);
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
+    const size_t n = (size_t)shape_count(y) / (size_t)MAX(f.window * f.window, 1);
     struct launch *k = launch_add(l, "conv2d_pack_ref", "conv2d_pack_ref");
     launch_define(k, "%s", word[a->form]);
     launch_define(k, "BLOCK=%d", a->block);
     launch_define(k, "X_BLOCK=%d", a->x_block);
+    if (f.window) {
+        launch_define(k, "WINDOW=%d", f.window);
+        launch_define(k, "TAPS=%d", f.taps);
+    }
     launch_out(k, "y", 0);
     launch_in(k, "w", 0);
     launch_int(k, "n", (int)n);
