@@ -40,6 +40,9 @@ void trial_free(struct trial *t);
 #define MAX_SETTINGS 64
 int settings(const struct problem *p, const struct caps *caps, const struct variant *v, int limit,
              uint64_t seed, int tv[MAX_SETTINGS][MAX_TUNABLES]);
+/* Changes the tunables that the list "NAME=N,NAME=N.." names; false: that does not fit. */
+bool change_setting(const struct problem *p, const struct caps *caps, const struct variant *v,
+                    const char *list, int *tv);
 /* Work-items of all launches; 0 when it cannot be planned, which running it will say. */
 double work_items(const struct problem *p, const struct caps *caps, const struct variant *v,
                   const int *tv);
