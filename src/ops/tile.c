@@ -96,15 +96,17 @@ static double cost(const struct product *p, const struct caps *caps, const int *
     return sum;
 }
 
-/* One tile of work-items of 8 x 8 or 4 x 4, the sum split as pays. */
-static void try_tile(const struct product *p, const struct caps *caps, int tm, int tn, int item,
+/* What is tried: few, so that the layers of a network share programs. */
+static const int usual[][T_SPLIT] = {
+    {128, 128, 8, 8, 8}, {128, 64, 8, 8, 8}, {64, 128, 8, 8, 8}, {64, 64, 8, 8, 8},
+    {64, 64, 16, 4, 4},  {32, 64, 16, 4, 4}, {32, 32, 16, 4, 4}, {16, 64, 16, 4, 4},
+};
+
+/* With the sum split as pays. */
+static void try_tile(const struct product *p, const struct caps *caps, const int *tile,
                      double *best, int *tv)
 {
-    int t[MAX_TUNABLES] = {tm, tn, 8, item, item, 1};
-    while (t[T_TK] < 32 && tm * t[T_TK] < items_of(t))
-        t[T_TK] *= 2;
-    if (item == 4 && t[T_TK] == 8)
-        t[T_TK] = 16;
+    int t[MAX_TUNABLES] = {tile[T_TM], tile[T_TN], tile[T_TK], tile[T_IM], tile[T_IN], 1};
     for (const int *split = tile_tunables[T_SPLIT].values; *split; split++) {
         t[T_SPLIT] = *split;
         if (*split > 1 && p->k / *split < 4 * t[T_TK])
@@ -123,10 +125,8 @@ void tile_defaults(const struct product *p, const struct caps *caps, int *tv)
     double best = 0;
     for (int i = 0; tile_tunables[i].name; i++)
         tv[i] = tile_tunables[i].values[0];
-    for (const int *tm = tile_tunables[T_TM].values; *tm; tm++)
-        for (const int *tn = tile_tunables[T_TN].values; *tn; tn++)
-            for (int item = 4; item <= 8; item += 4)
-                try_tile(p, caps, *tm, *tn, item, &best, tv);
+    for (size_t i = 0; i < COUNT(usual); i++)
+        try_tile(p, caps, usual[i], &best, tv);
 }
 
 /* ---- Launches ---- */
