@@ -121,8 +121,9 @@ static bool check_setting(const struct trials *t, const struct subject *subject,
 {
     struct text words = {0};
     bool good = true;
-    int last = subject->exact ? FILL_INTEGER : FILL_REAL;
-    for (int m = FILL_INTEGER; m <= last && good; m++) {
+    const bool noisy = subject->variant->noise > 0;
+    int last = subject->exact && !noisy ? FILL_INTEGER : FILL_REAL;
+    for (int m = noisy ? FILL_REAL : FILL_INTEGER; m <= last && good; m++) {
         good = subject_check(subject, &t->mode[m], &words);
         if (good)
             continue;

@@ -101,9 +101,11 @@ static bool any_empty_output(const struct graph *g)
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
-    const struct caps *caps = device_caps(p->dev);
+    struct caps own = *device_caps(p->dev);
+    const struct caps *caps = &own;
     struct plan_tuned tuned = {0};
     int err;
+    own.exact = q->exact;
     TRY(ocelli_graph_status(g));
     TRY(graph_clone(&g->g, &p->g));
     TRY(graph_prune(p->g));
