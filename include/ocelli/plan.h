@@ -46,6 +46,15 @@ OCELLI_API struct ocelli_tensor *ocelli_weights_tensor(const struct ocelli_weigh
 OCELLI_API int ocelli_weights_save(const struct ocelli_weights *w, const char *path);
 OCELLI_API int ocelli_weights_load(struct ocelli_weights *w, const char *path);
 
+/* How much is asked of tuning (tune.h) when kernels are chosen. */
+enum ocelli_effort {
+    OCELLI_EFFORT_DEFAULT, /* $OCELLI_TUNE: off, db, quick or full; without it, DB */
+    OCELLI_EFFORT_OFF,     /* the kernels' own defaults */
+    OCELLI_EFFORT_DB,      /* what is in the tuning databases; measures nothing */
+    OCELLI_EFFORT_QUICK,   /* and tunes what is not in them for up to 30 seconds a plan, once */
+    OCELLI_EFFORT_FULL,    /* the same for up to 10 minutes */
+};
+
 /* Zero in a field means its default. */
 struct ocelli_plan_params {
     struct ocelli_weights *weights; /* must have every weight of the graph; NULL: the plan makes its
@@ -58,6 +67,7 @@ struct ocelli_plan_params {
     uint64_t memory_cap; /* the plan's peak memory must not be above so many bytes: values of the forward pass are computed
                             again in the backward pass rather than kept, as few as will do, with the same bits. 0: no cap */
     uint64_t memory_beside; /* bytes that others take: the cap is for them, too */
+    enum ocelli_effort effort;
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
 };
 

@@ -21,6 +21,7 @@ struct trade {
     struct choice *choice; /* of g's nodes */
     const struct caps *caps;
     const char *force;
+    const struct tuned *tuned;
     int backward; /* the first node of the backward pass */
     bool *able;   /* may the node run twice, with the same result? */
     bool *drop;   /* its results are not kept */
@@ -205,7 +206,7 @@ static int measure(struct trade *t, size_t *arena)
     *arena = 0;
     TRY(make(t));
     TRY(graph_slices(&t->made, t->caps->align));
-    TRY(graph_select(&t->made, t->caps, t->force, &choices));
+    TRY(graph_select(&t->made, t->caps, t->force, t->tuned, &choices));
     TRY(memory_plan(&t->made, choices, t->caps, true, &plan));
     for (int a = 0; a < plan->n_arenas; a++)
         *arena += plan->arena_bytes[a];
@@ -370,7 +371,7 @@ static int trade_init(struct trade *t)
     if (!t->able || !t->drop || !t->cost || !t->bytes || !t->origin || !t->again ||
         !t->made_choice || !t->made.value || !t->made.node)
         return fail_memory();
-    int err = graph_select(g, t->caps, t->force, &t->choice);
+    int err = graph_select(g, t->caps, t->force, t->tuned, &t->choice);
     if (!err)
         find_able(t);
     return err;
@@ -406,10 +407,10 @@ out:
     return err;
 }
 
-int graph_recompute(struct graph *g, const struct caps *caps, const char *force, size_t limit,
-                    size_t *arena, int *again)
+int graph_recompute(struct graph *g, const struct caps *caps, const char *force,
+                    const struct tuned *tuned, size_t limit, size_t *arena, int *again)
 {
-    struct trade t = {.g = g, .caps = caps, .force = force};
+    struct trade t = {.g = g, .caps = caps, .force = force, .tuned = tuned};
     int err, before = g->n_nodes;
     *again = 0;
     TRY(trade_init(&t));

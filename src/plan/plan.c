@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "plan/tuned.h"
 
 /* ---- Planning, without a device ---- */
 
@@ -99,13 +100,14 @@ static bool any_empty_output(const struct graph *g)
 }
 
 /* Kernels and places for the graph as it is now. */
-static int choose_and_place(struct ocelli_plan *p, const struct ocelli_plan_params *q)
+static int choose_and_place(struct ocelli_plan *p, const struct ocelli_plan_params *q,
+                            const struct tuned *tuned)
 {
     const struct caps *caps = device_caps(p->dev);
     int err;
     if (!q->no_fusion && !q->no_reuse)
         TRY(graph_slices(p->g, caps->align));
-    TRY(graph_select(p->g, caps, q->variant, &p->choices));
+    TRY(graph_select(p->g, caps, q->variant, tuned, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
     TRY(find_passing(p, q->weights != NULL));
     count_memory(p);
@@ -126,7 +128,8 @@ static void forget_places(struct ocelli_plan *p)
 
 /* Below the cap, if need be by computing values twice. `whole` is the graph as it was before it had
  * places, and is used up. */
-static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q, struct graph **whole)
+static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q,
+                    const struct tuned *tuned, struct graph **whole)
 {
     uint64_t peak = p->bytes.peak + q->memory_beside, fixed = peak - p->bytes.arena, least;
     size_t arena, limit;
@@ -137,12 +140,12 @@ static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q, s
     forget_places(p);
     p->g = *whole;
     *whole = NULL;
-    TRY(graph_recompute(p->g, device_caps(p->dev), q->variant, limit, &arena, &again));
+    TRY(graph_recompute(p->g, device_caps(p->dev), q->variant, tuned, limit, &arena, &again));
     least = fixed + arena;
     if (least > q->memory_cap)
         TRY(fail(OCELLI_ERR_MEMORY, "memory cap of %" PRIu64 " bytes: at least %" PRIu64
                  " are needed", q->memory_cap, least));
-    TRY(choose_and_place(p, q));
+    TRY(choose_and_place(p, q, tuned));
     p->bytes.recomputed = again;
 out:
     return err;
@@ -153,6 +156,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
 {
     const struct caps *caps = device_caps(p->dev);
     struct graph *whole = NULL;
+    struct plan_tuned tuned = {0};
     int err;
     TRY(ocelli_graph_status(g));
     if (q->memory_cap && (q->no_reuse || q->no_fusion))
@@ -166,19 +170,22 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
             TRY(graph_layout(p->g, caps, q->exact));
         TRY(graph_hoist(p->g));
     }
+    TRY(plan_tuned_open(&tuned, p->dev, p->g, q));
+    const struct tuned *book = tuned.book ? &tuned.tuned : NULL;
     if (q->memory_cap)
         TRY(graph_clone(p->g, &whole));
     if (!q->no_fusion)
         TRY(graph_early(p->g));
-    TRY(choose_and_place(p, q));
+    TRY(choose_and_place(p, q, book));
     if (q->memory_cap)
-        TRY(keep_cap(p, q, &whole));
+        TRY(keep_cap(p, q, book, &whole));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
     if (p->steps.n == p->steps.n_once && !any_empty_output(p->g))
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));
     TRY(find_io(p));
 out:
     graph_free(&whole);
+    plan_tuned_close(&tuned);
     return err;
 }
 
