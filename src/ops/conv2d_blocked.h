@@ -26,6 +26,8 @@ struct conv2d_blocked {
 };
 /* Fails: SHAPE. */
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+/* `channels` as in the attributes. */
+struct cost conv2d_blocked_cost(const struct conv2d_blocked *g, const int *channels);
 /* Vectors of sums that leave registers for weights and one pixel. */
 int conv2d_max_tile(int v);
 /* BIAS and the argument b, where there is one. */
