@@ -19,30 +19,25 @@
 #else
 #define XPTR __local const float *
 
-/* A row of n columns, the first at column `left` of a row of w, every `step`-th; zeros beside it.
- */
-static inline void copy_row(__local float *u, __global const float *x, int n, int left, int step,
-                            int w)
+/* The same of a plain image: numbers for pixels. */
+static inline void copy_numbers(__local float *u, __global const float *x, int n, int left,
+                                int step, int w)
 {
-    int j = 0;
     const int lo = min(left < 0 ? (-left + step - 1) / step : 0, n);
     const int hi = clamp((w - left + step - 1) / step, lo, n);
-#if X_BLOCK == 1
+    int j = 0;
     for (; j < lo; j++)
         u[j] = 0.0f;
     for (; j < hi; j++)
         u[j] = x[left + j * step];
     for (; j < n; j++)
         u[j] = 0.0f;
-#else
-    for (; j < lo; j++)
-        vf_store_local((VF)(0.0f), u + j * VW);
-    for (; j < hi; j++)
-        vf_store_local(vf_load(x + (left + j * step) * VW), u + j * VW);
-    for (; j < n; j++)
-        vf_store_local((VF)(0.0f), u + j * VW);
-#endif
 }
+#if X_BLOCK == 1
+#define copy_row copy_numbers
+#else
+#define copy_row copy_pixels
+#endif
 #endif
 
 /* What the epilogue will read is fetched while the products are made. */

@@ -66,4 +66,15 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
 /* About how long it takes, channels padded to blocks of v; infinity: it does not fit. */
 double conv2d_winograd_cycles(const struct conv2d *c, int v, const struct caps *caps);
 
+/* ---- conv2d_blocked_bwd_weights, cl/conv2d_blocked_bwd_weights_direct.cl ---- */
+
+/* The forward convolution on the channels that there are; v is the block of dy, xv that of x. */
+int conv2d_grad_geometry(struct conv2d_blocked *out, const struct problem *p);
+extern const struct tunable conv2d_grad_tunables[];
+bool conv2d_grad_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_grad_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_grad_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_grad_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l);
+
 #endif

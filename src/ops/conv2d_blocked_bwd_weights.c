@@ -28,8 +28,7 @@ static int misfit(const struct problem *p)
                 a->channels[1]);
 }
 
-/* The forward convolution on the channels that there are: v is the block of dy, xv that of x. */
-static int geometry(struct conv2d_blocked *out, const struct problem *p)
+int conv2d_grad_geometry(struct conv2d_blocked *out, const struct problem *p)
 {
     const struct conv2d_blocked_bwd_weights_attr *a = p->attr;
     const struct ocelli_shape *x = &p->in[0].shape, *dy = &p->in[1].shape;
@@ -66,7 +65,7 @@ static int infer(struct problem *p)
     int err;
     struct conv2d_blocked g;
     TRY(check_floats(p));
-    TRY(geometry(&g, p));
+    TRY(conv2d_grad_geometry(&g, p));
     const struct conv2d *c = &g.c;
     p->out[0] = (struct desc){OCELLI_F32, OCELLI_SHAPE((int64_t)c->groups * c->out_c, c->in_c,
                                                        c->kernel[0], c->kernel[1])};
@@ -77,7 +76,7 @@ out:
 static struct cost cost(const struct problem *p)
 {
     struct conv2d_blocked g;
-    return geometry(&g, p) == 0 ? conv2d_cost(&g.c) : (struct cost){0};
+    return conv2d_grad_geometry(&g, p) == 0 ? conv2d_cost(&g.c) : (struct cost){0};
 }
 
 /* ---- ref ---- */
@@ -87,7 +86,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 {
     (void)caps;
     struct conv2d_blocked g;
-    int err = geometry(&g, p);
+    int err = conv2d_grad_geometry(&g, p);
     if (err)
         return err;
     const size_t n = (size_t)shape_count(&p->out[0].shape);
@@ -107,6 +106,12 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
+    {.name = "direct",
+     .tunables = conv2d_grad_tunables,
+     .applicable = conv2d_grad_applicable,
+     .defaults = conv2d_grad_defaults,
+     .valid = conv2d_grad_valid,
+     .plan = conv2d_grad_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
