@@ -62,7 +62,7 @@ static bool is_depthwise(const struct conv2d *c)
 /* Do groups begin with blocks? */
 static bool groups_fit(const struct layout *l, const struct conv2d *c)
 {
-    return c->groups == 1 || is_depthwise(c) || (c->in_c % l->v == 0 && c->out_c % l->v == 0);
+    return c->groups == 1 || (c->in_c % l->v == 0 && c->out_c % l->v == 0);
 }
 
 /* The convolution that makes dx of dy, which it reads as c's y; false: there is none. */
@@ -100,7 +100,8 @@ int layout_conv_bwd_data(struct layout *l, const struct node *n, bool *done)
     TRY(conv2d_geometry(&c, n->op->name, shape_of(l, n->out[0]), shape_of(l, w), &a->conv));
     const bool simple = turned(&c, &a->conv, &t, &conv);
     const struct conv2d_choice k = conv2d_choose(simple ? &t : &c, l->caps, true, l->exact);
-    if (!groups_fit(l, &c) || !k.blocked)
+    /* A strided depthwise one has no fast kernel. */
+    if (!k.blocked || !(groups_fit(l, &c) || (is_depthwise(&c) && simple)))
         return 0;
     *done = true;
     if (is_depthwise(&c)) {
