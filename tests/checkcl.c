@@ -17,6 +17,9 @@ static const char usage[] =
     "that code.\n"
     "  --tap            print the Test Anything Protocol\n"
     "  --device D       as the library's (index, name, cpu, gpu)\n"
+    "  --gpu            as a graphics processor, whatever the device is: only the variants that "
+    "processors do\n"
+    "                   not have\n"
     "  --variant V      only this one (OP/VARIANT or VARIANT)\n"
     "  --seed N         of the data and of random problems (default 1)\n"
     "  --random N       also N random problems of every operation in the files (of all without "
@@ -31,7 +34,7 @@ static const char usage[] =
     "  --list           only say what would be run\n";
 
 struct options {
-    bool tap, bench, list, exact;
+    bool tap, bench, list, exact, gpu;
     const char *device, *variant;
     uint64_t seed;
     int random, settings;
@@ -189,6 +192,14 @@ static void run_variant(struct session *s, const struct problem *p, const struct
     text_free(&why);
 }
 
+/* Does it apply to processors too? */
+static bool on_processors(const struct problem *p, const struct caps *caps, const struct variant *v)
+{
+    struct caps c = *caps;
+    c.cpu_style = true;
+    return !v->applicable || v->applicable(p, &c);
+}
+
 static bool wanted(const char *filter, const struct op *op, const struct variant *v)
 {
     const char *slash = filter ? strchr(filter, '/') : NULL;
@@ -219,7 +230,8 @@ static void run_variants(struct session *s, const struct problem *p, const char 
             continue;
         applicable++;
         snprintf(name, sizeof(name), "%s/%s", p->op->name, v->name);
-        if (wanted(s->opt.variant, p->op, v))
+        if (wanted(s->opt.variant, p->op, v) &&
+            !(s->opt.gpu && on_processors(p, device_caps(s->dev), v)))
             run_variant(s, p, &trials, text, v, name);
     }
     if (applicable == 0) {
@@ -351,6 +363,7 @@ enum {
     MAX_ITEMS,
     SETTINGS,
     EXACT,
+    GPU,
     BENCH,
     LIST,
     HELP
@@ -366,6 +379,7 @@ static const struct option long_options[] = {
     {"max-items", required_argument, NULL, MAX_ITEMS},
     {"settings", required_argument, NULL, SETTINGS},
     {"exact", no_argument, NULL, EXACT},
+    {"gpu", no_argument, NULL, GPU},
     {"bench", no_argument, NULL, BENCH},
     {"list", no_argument, NULL, LIST},
     {"help", no_argument, NULL, HELP},
@@ -405,6 +419,9 @@ static int parse_options(int argc, char **argv, struct options *o)
         case EXACT:
             o->exact = true;
             break;
+        case GPU:
+            o->gpu = true;
+            break;
         case BENCH:
             o->bench = true;
             break;
@@ -431,6 +448,8 @@ int main(int argc, char **argv)
     int stop = parse_options(argc, argv, &s.opt);
     if (stop)
         return stop - 1;
+    if (s.opt.gpu)
+        setenv("OCELLI_STYLE", "gpu", 1);
     const struct ocelli_device_params dp = {.device = s.opt.device, .log = listen, .log_user = &s};
     if (ocelli_device_open(&s.dev, &dp) != 0) {
         printf("%s %s\n", s.opt.tap ? "Bail out!" : "checkcl:", ocelli_error());

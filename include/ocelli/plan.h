@@ -42,6 +42,15 @@ OCELLI_API struct ocelli_tensor *ocelli_weights_tensor(const struct ocelli_weigh
 OCELLI_API int ocelli_weights_save(const struct ocelli_weights *w, const char *path);
 OCELLI_API int ocelli_weights_load(struct ocelli_weights *w, const char *path);
 
+/* How much is asked of tuning (tune.h) when kernels are chosen. */
+enum ocelli_effort {
+    OCELLI_EFFORT_DEFAULT, /* $OCELLI_TUNE: off, db, quick or full; without it, DB */
+    OCELLI_EFFORT_OFF,     /* the kernels' own defaults */
+    OCELLI_EFFORT_DB,      /* what is in the tuning databases; measures nothing */
+    OCELLI_EFFORT_QUICK,   /* and tunes what is not in them for up to 30 seconds a plan, once */
+    OCELLI_EFFORT_FULL,    /* the same for up to 10 minutes */
+};
+
 /* Zero in a field means its default. */
 struct ocelli_plan_params {
     struct ocelli_weights *weights; /* must have every weight of the graph; NULL: the plan makes its
@@ -51,6 +60,7 @@ struct ocelli_plan_params {
     bool no_reuse;       /* every value has memory of its own */
     bool exact;          /* sums of the products themselves: no Winograd, whose results differ by a few
                             roundings more */
+    enum ocelli_effort effort;
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
 };
 

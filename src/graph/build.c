@@ -55,6 +55,14 @@ ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
     return persistent(&g->g, VALUE_WEIGHT, name, shape, init);
 }
 
+int graph_weight(struct graph *g, const char *name, const struct desc *desc, const void *data)
+{
+    int v = named(g, VALUE_WEIGHT, name, desc->dtype, &desc->shape);
+    if (v != OCELLI_NONE)
+        g->value[v].data = data;
+    return v;
+}
+
 ocelli_value ocelli_weight_data(struct ocelli_graph *g, const char *name, enum ocelli_dtype dtype,
                                 const struct ocelli_shape *shape, const void *data)
 {

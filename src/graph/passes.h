@@ -47,9 +47,10 @@ struct choice {
     int tv[MAX_TUNABLES];
     struct launches launches;
 };
-/* Chooses a variant for every node and writes its launches. *out: n_nodes choices. */
+/* Chooses a variant for every node and writes its launches. tuned NULL: by the defaults. *out: n_nodes
+ * choices. */
 int graph_select(const struct graph *g, const struct caps *caps, const char *force,
-                 struct choice **out);
+                 const struct tuned *tuned, struct choice **out);
 void choices_free(struct choice **c, int n);
 
 /* Where a value or scratch buffer lies. */

@@ -60,4 +60,19 @@ bool conv2d_direct_valid(const struct problem *p, const struct caps *caps, const
 int conv2d_direct_plan(const struct problem *p, const struct caps *caps, const int *tv,
                        struct launches *l);
 
+/* ---- Variant `implicit` of both, on graphics processors: cl/conv2d_implicit.cl, tile_tunables ---- */
+
+bool conv2d_implicit_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_implicit_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_implicit_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                         struct launches *l);
+/* Of conv2d_bwd_weights: cl/conv2d_bwd_weights_implicit.cl. */
+bool conv2d_bwd_weights_implicit_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_bwd_weights_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_bwd_weights_implicit_valid(const struct problem *p, const struct caps *caps,
+                                       const int *tv);
+int conv2d_bwd_weights_implicit_plan(const struct problem *p, const struct caps *caps,
+                                     const int *tv, struct launches *l);
+
 #endif

@@ -75,6 +75,8 @@ int graph_add(struct graph *g, const struct op *op, const void *attr, const int 
  * 0): no operation takes it, but it can be an output. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
+/* Appends a weight that starts with `data`, which stays as long as the graph. */
+int graph_weight(struct graph *g, const char *name, const struct desc *desc, const void *data);
 /* Makes value v the next output, under that name, which it keeps. */
 void graph_mark(struct graph *g, int v, const char *name);
 /* The value of that name or output name, OCELLI_NONE: there is none. */

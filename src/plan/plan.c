@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "plan/tuned.h"
 
 /* ---- Planning, without a device ---- */
 
@@ -101,6 +102,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
     const struct caps *caps = device_caps(p->dev);
+    struct plan_tuned tuned = {0};
     int err;
     TRY(ocelli_graph_status(g));
     TRY(graph_clone(&g->g, &p->g));
@@ -114,7 +116,8 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
         if (!q->no_reuse)
             TRY(graph_slices(p->g, caps->align));
     }
-    TRY(graph_select(p->g, caps, q->variant, &p->choices));
+    TRY(plan_tuned_open(&tuned, p->dev, p->g, q));
+    TRY(graph_select(p->g, caps, q->variant, tuned.book ? &tuned.tuned : NULL, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
     if (p->steps.n == p->steps.n_once && !any_empty_output(p->g))
@@ -123,6 +126,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     TRY(find_passing(p, q->weights != NULL));
     count_memory(p);
 out:
+    plan_tuned_close(&tuned);
     return err;
 }
 

@@ -84,7 +84,7 @@ static const char *net_list(char *buf, size_t size)
 
 int net_check(const char *name)
 {
-    char list[256];
+    char list[1024];
 
     if (net_exists(name))
         return EXIT_DONE;
@@ -117,7 +117,7 @@ int model_find(const char *name, struct model *m)
         return EXIT_DONE;
     }
 
-    char list[256];
+    char list[1024];
     return cli_error("%s: neither a network (%s), nor a training directory, nor an .onnx file", name,
                      net_list(list, sizeof(list)));
 }
