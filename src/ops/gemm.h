@@ -13,7 +13,8 @@ struct gemm gemm_of(const struct problem *p);
 
 /* ---- Few rows or few products a sum: bound by memory (gemm_few.c) ---- */
 
-extern const struct tunable gemm_dot_tunables[], gemm_rows_tunables[], gemm_outer_tunables[];
+extern const struct tunable gemm_dot_tunables[], gemm_rows_tunables[], gemm_outer_tunables[],
+    gemm_outer_sgd_tunables[];
 
 /* cl/gemm_dot.cl: few rows, b as N x K. */
 bool gemm_dot_applicable(const struct problem *p, const struct caps *caps);
@@ -28,10 +29,19 @@ void gemm_rows_defaults(const struct problem *p, const struct caps *caps, int *t
 int gemm_rows_plan(const struct problem *p, const struct caps *caps, const int *tv,
                    struct launches *l);
 
+/* Above it the multiply-adds take longer than the memory. */
+#define GEMM_FEW 16
+/* Elements of the large matrix, from which on passing over it counts. */
+#define GEMM_LARGE (1 << 16)
+
 /* cl/gemm_outer.cl: few products a sum, b as K x N. */
 bool gemm_outer_applicable(const struct problem *p, const struct caps *caps);
 bool gemm_outer_valid(const struct problem *p, const struct caps *caps, const int *tv);
 int gemm_outer_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l);
+bool gemm_outer_fits(const struct gemm *g, const struct caps *caps, const int *tv);
+/* Defines, extents and grid. */
+void gemm_outer_launch(struct launch *k, const struct gemm *g, const struct caps *caps,
+                       const int *tv);
 
 #endif

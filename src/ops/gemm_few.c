@@ -3,10 +3,6 @@
 #include "ops/gemm.h"
 #include "ops/shared.h"
 
-/* Above it the multiply-adds take longer than the memory. */
-#define FEW 16
-/* Elements of the large matrix, from which on passing over it counts. */
-#define LARGE (1 << 16)
 /* Bytes of the small operand or of the sums, that a work-item keeps in half of the first-level
  * cache. */
 #define KEPT 16384
@@ -32,7 +28,7 @@ const struct tunable gemm_dot_tunables[] = {
 bool gemm_dot_applicable(const struct problem *p, const struct caps *caps)
 {
     const struct gemm g = gemm_of(p);
-    return caps->cpu_style && g.trans_b && (!g.trans_a || g.m == 1) && g.m <= FEW;
+    return caps->cpu_style && g.trans_b && (!g.trans_a || g.m == 1) && g.m <= GEMM_FEW;
 }
 
 /* Sums that leave registers for a row of a and NR columns. */
@@ -103,7 +99,7 @@ const struct tunable gemm_rows_tunables[] = {
 bool gemm_rows_applicable(const struct problem *p, const struct caps *caps)
 {
     const struct gemm g = gemm_of(p);
-    return caps->cpu_style && !g.trans_b && g.m <= FEW && g.n >= 64 && g.k * g.n >= LARGE;
+    return caps->cpu_style && !g.trans_b && g.m <= GEMM_FEW && g.n >= 64 && g.k * g.n >= GEMM_LARGE;
 }
 
 /* Streams as long as the cache allows, but work for all cores. */
@@ -140,24 +136,55 @@ int gemm_rows_plan(const struct problem *p, const struct caps *caps, const int *
 /* ---- outer ---- */
 
 enum { OUTER_MR, OUTER_NV, OUTER_COLS };
-#define OUTER_LINES 64
+/* Elements of y a work-item. */
+#define OUTER_AREA 65536
+/* A step reads too, two arrays: it wants longer streams. */
 const struct tunable gemm_outer_tunables[] = {
     {"MR", (const int[]){4, 2, 1, 0}},
     {"NV", (const int[]){4, 2, 1, 0}},
-    {"COLS", (const int[]){512, 256, 1024, 0}},
+    {"COLS", (const int[]){2048, 512, 4096, 0}},
+    {0},
+};
+const struct tunable gemm_outer_sgd_tunables[] = {
+    {"MR", (const int[]){4, 2, 1, 0}},
+    {"NV", (const int[]){2, 4, 1, 0}},
+    {"COLS", (const int[]){4096, 1024, 8192, 0}},
     {0},
 };
 
 bool gemm_outer_applicable(const struct problem *p, const struct caps *caps)
 {
     const struct gemm g = gemm_of(p);
-    return caps->cpu_style && !g.trans_b && g.k <= FEW && g.m * g.n >= LARGE;
+    return caps->cpu_style && !g.trans_b && g.k <= GEMM_FEW && g.m * g.n >= GEMM_LARGE;
+}
+
+bool gemm_outer_fits(const struct gemm *g, const struct caps *caps, const int *tv)
+{
+    return tv[OUTER_MR] <= g->m &&
+           tv[OUTER_MR] * tv[OUTER_NV] <= (caps->vector_width == 16 ? 16 : 8);
 }
 
 bool gemm_outer_valid(const struct problem *p, const struct caps *caps, const int *tv)
 {
-    return tv[OUTER_MR] <= gemm_of(p).m &&
-           tv[OUTER_MR] * tv[OUTER_NV] <= (caps->vector_width == 16 ? 16 : 8);
+    const struct gemm g = gemm_of(p);
+    return gemm_outer_fits(&g, caps, tv);
+}
+
+void gemm_outer_launch(struct launch *k, const struct gemm *g, const struct caps *caps,
+                       const int *tv)
+{
+    const int lines = OUTER_AREA / tv[OUTER_COLS];
+    launch_define(k, "VW=%d", caps->vector_width);
+    launch_define(k, "DEPTH=%d", (int)g->k);
+    launch_define(k, "MR=%d", tv[OUTER_MR]);
+    launch_define(k, "NV=%d", tv[OUTER_NV]);
+    launch_define(k, "LINES=%d", lines);
+    launch_define(k, "COLS=%d", tv[OUTER_COLS]);
+    launch_int(k, "m", (int)g->m);
+    launch_int(k, "n", (int)g->n);
+    launch_a_strides(k, g);
+    launch_grid2(k, div_up((size_t)g->m, (size_t)lines),
+                 div_up((size_t)g->n, (size_t)tv[OUTER_COLS]), 1, 1);
 }
 
 int gemm_outer_plan(const struct problem *p, const struct caps *caps, const int *tv,
@@ -165,20 +192,10 @@ int gemm_outer_plan(const struct problem *p, const struct caps *caps, const int 
 {
     const struct gemm g = gemm_of(p);
     struct launch *k = launch_add(l, "gemm_outer", "gemm_outer");
-    launch_define(k, "VW=%d", caps->vector_width);
-    launch_define(k, "DEPTH=%d", (int)g.k);
-    launch_define(k, "MR=%d", tv[OUTER_MR]);
-    launch_define(k, "NV=%d", tv[OUTER_NV]);
-    launch_define(k, "LINES=%d", OUTER_LINES);
-    launch_define(k, "COLS=%d", tv[OUTER_COLS]);
     launch_out(k, "y", 0);
     launch_in(k, "a", 0);
     launch_in(k, "b", 1);
-    launch_int(k, "m", (int)g.m);
-    launch_int(k, "n", (int)g.n);
-    launch_a_strides(k, &g);
+    gemm_outer_launch(k, &g, caps, tv);
     launch_epilogue(k, p);
-    launch_grid2(k, div_up((size_t)g.m, OUTER_LINES), div_up((size_t)g.n, (size_t)tv[OUTER_COLS]),
-                 1, 1);
     return l->err;
 }
