@@ -32,7 +32,7 @@ int gemm_rows_plan(const struct problem *p, const struct caps *caps, const int *
 /* Above it the multiply-adds take longer than the memory. */
 #define GEMM_FEW 16
 /* Elements of the large matrix, from which on passing over it counts. */
-#define GEMM_LARGE (1 << 16)
+#define GEMM_LARGE (1 << 15)
 
 /* cl/gemm_outer.cl: few products a sum, b as K x N. */
 bool gemm_outer_applicable(const struct problem *p, const struct caps *caps);
