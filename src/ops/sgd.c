@@ -20,6 +20,10 @@ const struct attr sgd_attrs[] = {
      .type = ATTR_BOOL,
      .offset = offsetof(struct sgd_attr, nesterov),
      .count = 1},
+    {.name = "decoupled",
+     .type = ATTR_BOOL,
+     .offset = offsetof(struct sgd_attr, decoupled),
+     .count = 1},
     ATTR_END,
 };
 
@@ -74,6 +78,8 @@ void launch_sgd(struct launch *k, const struct problem *p, int lr, int v)
     }
     if (a->nesterov)
         launch_define(k, "NESTEROV");
+    if (a->decoupled)
+        launch_define(k, "DECOUPLED");
     launch_in(k, "lr", lr);
     launch_float(k, "momentum", a->momentum);
     launch_float(k, "decay", a->weight_decay);

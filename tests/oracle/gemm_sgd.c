@@ -14,7 +14,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
     const int64_t cols = p->in[B].shape.dim[1];
     const double lr = in[LR][0];
     for (int64_t i = 0; i < rows * cols; i++) {
-        double d = s->weight_decay * in[W][i], size = fabs(d);
+        const double decay = s->weight_decay * in[W][i];
+        double d = s->decoupled ? 0 : decay, size = fabs(decay);
         for (int64_t k = 0; k < depth; k++) {
             const double term = in[A][k * rows + i / cols] * in[B][k * cols + i % cols];
             d += term;
@@ -28,7 +29,7 @@ static void run(const struct problem *p, const double *const *in, double *const 
             d = s->nesterov ? d + s->momentum * v : v;
             size *= s->nesterov ? 1 + (double)s->momentum : 1;
         }
-        out[0][i] = in[W][i] - lr * d;
+        out[0][i] = in[W][i] - lr * (d + (s->decoupled ? decay : 0));
         mag[0][i] = fabs(in[W][i]) + lr * size;
     }
 }
@@ -58,7 +59,7 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     if (pick(seed, 4, 0, 1))
         text_add(out, " v=%dx%d momentum=0.9%s", m, n, pick(seed, 5, 0, 1) ? " nesterov=1" : "");
     if (pick(seed, 6, 0, 1))
-        text_add(out, " weight_decay=0.0005");
+        text_add(out, " weight_decay=0.0005%s", pick(seed, 7, 0, 1) ? " decoupled=1" : "");
 }
 
 const struct oracle oracle_gemm_sgd = {
