@@ -13,6 +13,9 @@ int graph_prune(struct graph *g);
  * makes their input, where that input has no other reader. */
 int graph_fuse(struct graph *g);
 
+/* On CPUs: gradient descent that computes a dense layer's gradient itself, where it is limited by memory. */
+int graph_fuse_steps(struct graph *g, const struct caps *caps);
+
 /* Folds batch normalisation, scale and shift into the weights of the convolution or matrix product
  * whose only reader they are, where nothing but runs of this graph's updates changes them; and zero
  * padding into the convolution behind it. */

@@ -32,6 +32,7 @@
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
+ *   gemm_sgd(w, a, b, lr, v?)                   the same with g = a^T b, never stored
  */
 #ifndef OPS_ATTRS_H
 #define OPS_ATTRS_H
@@ -212,7 +213,8 @@ extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_adaptive;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_gemm_sgd,
+    op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm_sums, op_batchnorm_bwd, op_lrn_blocked_bwd;
