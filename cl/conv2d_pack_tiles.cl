@@ -1,6 +1,6 @@
 /* conv2d_pack on CPUs: a work-item packs `each` input blocks of one output block. A tile of VW
- * filters by X_BLOCK channels is small enough for the first-level cache: it is filled number by
- * number, in the order in which w lies, and what is read of it then is whole vectors.
+ * filters by X_BLOCK channels is small enough for the first-level cache: where a filter's channels
+ * lie together it is filled by transposed vectors, else number by number in the order of w.
  *
  * No group ends within a block. Arguments and defines as in conv2d_pack_ref.cl, VW for BLOCK. */
 #ifdef TURNED
@@ -10,6 +10,7 @@
 #endif
 #ifdef WINOGRAD
 #define TILE __local float *
+#define TILE_STORE vf_store_local
 #define TAP_STEP VW
 #define IN_STEP (TAPS * TAPS * VW)
 #define PLACES (WINDOW * WINDOW)
@@ -63,6 +64,7 @@ static inline void transform(__global float *y, __local const float *g, size_t s
 #define LOCAL_PARAM , __local float *restrict u
 #else
 #define TILE __global float *
+#define TILE_STORE vf_store
 #define TAP_STEP (X_BLOCK * VW)
 #define IN_STEP VW
 #define LOCAL_PARAM
@@ -74,6 +76,31 @@ static inline void fill(TILE t, __global const float *w, int nf, int nc, int tap
     if (nf < VW || nc < X_BLOCK)
         for (int i = 0; i < taps * X_BLOCK * VW; i++)
             t[i] = 0.0f;
+#if X_BLOCK == VW
+    if (nf == VW && nc == VW && in == taps) {
+        for (int k = 0, c = 0, j = 0; k < taps * VW; k += VW) {
+            VF v[VW];
+#pragma unroll
+            for (int l = 0; l < VW; l++)
+                v[l] = vf_load(w + (size_t)l * lane + k);
+            vf_transpose(v);
+#pragma unroll
+            for (int l = 0; l < VW; l++) {
+                TILE_STORE(v[l], t + TAP(j) * TAP_STEP + c * IN_STEP);
+                if (++j == taps) {
+                    j = 0;
+                    c++;
+                }
+            }
+        }
+        return;
+    }
+    if (nf == VW && lane == 1) { /* of one tap, turned */
+        for (int c = 0; c < nc; c++)
+            TILE_STORE(vf_load(w + (size_t)c * in), t + c * IN_STEP);
+        return;
+    }
+#endif
     /* The shorter step inside. */
     if (lane < in) {
         for (int c = 0; c < nc; c++)
