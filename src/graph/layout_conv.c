@@ -139,7 +139,7 @@ int layout_conv_bwd_weights(struct layout *l, const struct node *n, bool *done)
     if (!is_blocked(l, dy) && !is_blocked(l, x))
         return 0;
     TRY(conv2d_geometry(&c, n->op->name, shape_of(l, x), shape_of(l, dw), &attr.conv));
-    if (!groups_fit(l, &c))
+    if (!groups_fit(l, &c) && !is_depthwise(&c))
         return 0;
     *done = true;
     attr.channels[0] = c.in_c * c.groups;
