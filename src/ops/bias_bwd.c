@@ -87,6 +87,9 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
         launch_define(k, "PRODUCT");
         launch_in(k, "x", 1);
     }
+    const size_t sum_group = tv[TV_ROW_GROUP] > 1 ? MIN(caps->max_group, (size_t)64) : 1;
+    if (sum_group > 1)
+        launch_define(k, "SUM_GROUP=%zu", sum_group);
     (columns ? plan_columns : plan_rows)(k, caps, &e, tv[TV_ROW_GROUP], chunk, chunks);
     if (chunks == 1)
         return l->err;
@@ -98,7 +101,10 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
     launch_buffer(k, "part", REF_SCRATCH, 0, ACCESS_READ);
     launch_int(k, "channels", e.c);
     launch_int(k, "chunks", (int)chunks);
-    launch_grid1(k, (size_t)e.c, MIN(caps->max_group, (size_t)16));
+    if (sum_group > 1)
+        launch_grid1(k, (size_t)e.c * sum_group, sum_group);
+    else
+        launch_grid1(k, (size_t)e.c, MIN(caps->max_group, (size_t)16));
     return l->err;
 }
 

@@ -106,6 +106,14 @@ bool conv2d_implicit_applicable(const struct problem *p, const struct caps *caps
            (!is_data(p) || (int64_t)c.stride[0] * c.stride[1] <= MAX_PHASES);
 }
 
+/* Groups of few channels would leave most rows of a tile empty. */
+bool conv2d_implicit_pays(const struct problem *p, const struct caps *caps)
+{
+    struct conv2d c;
+    (void)caps;
+    return conv2d_of(p, &c) == 0 && (c.groups == 1 || (is_data(p) ? c.in_c : c.out_c) >= 4);
+}
+
 void conv2d_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv)
 {
     struct conv2d c;
