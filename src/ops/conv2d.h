@@ -84,7 +84,7 @@ int conv2d_depthwise_plan(const struct problem *p, const struct caps *caps, cons
 
 /* ---- Variant `winograd` of both, on graphics processors: cl/conv2d_winograd.cl ---- */
 
-#define CONV2D_TILES_NOISE 16
+#define CONV2D_TILES_NOISE 8
 extern const struct tunable conv2d_tiles_tunables[];
 bool conv2d_tiles_applicable(const struct problem *p, const struct caps *caps);
 bool conv2d_tiles_pays(const struct problem *p, const struct caps *caps);
