@@ -118,6 +118,16 @@ struct cost conv2d_cost(const struct conv2d *c)
     return (struct cost){.flops = 2 * macs, .macs = macs};
 }
 
+int conv2d_gcd(int a, int b)
+{
+    while (b) {
+        int t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
 void conv2d_define(struct launch *k, const struct conv2d *c)
 {
     launch_define(k, "KH=%d", c->kernel[0]);

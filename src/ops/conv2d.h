@@ -31,6 +31,8 @@ struct cost conv2d_problem_cost(const struct problem *p);
 int conv2d_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l);
 
+/* Greatest common divisor: of a stride and a dilation. */
+int conv2d_gcd(int a, int b);
 /* KH KW SH SW DH DW PT PL GROUPS. */
 void conv2d_define(struct launch *k, const struct conv2d *c);
 /* in_c in_h in_w out_c out_h out_w. */
