@@ -17,9 +17,9 @@ void train_introduce(const struct session *s)
 
     if (s->cli->json || s->cli->quiet)
         return;
-    out("%s on %s: %lld training and %lld test images of %dx%dx%d, %d classes\n", s->net, a->data.name,
-        (long long)train->count, (long long)test->count, train->channels, train->height,
-        train->width, train->classes);
+    out("%s on %s: %lld training and %lld test images of %dx%dx%d, %d classes\n", s->net,
+        a->data.name, (long long)train->count, (long long)test->count, train->channels,
+        train->height, train->width, train->classes);
     out("batch %d, %s, learning rate %g (%s), momentum %g, seed %llu\n", a->batch,
         train_optimizers[a->optimizer], a->lr, train_schedules[a->schedule], a->momentum,
         (unsigned long long)s->cli->seed);
@@ -139,9 +139,10 @@ int train_report(struct session *s, const struct ocelli_train_result *r)
     int status = show_images(s);
     if (status != EXIT_DONE)
         return status;
-    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg%s, and these images in samples.\n"
-        "Next, for instance:\n", s->out,
-        s->args->log_gradients ? ", gradients.csv, gradients.svg" : "");
+    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg%s, and these images "
+        "in samples.\n"
+        "Next, for instance:\n",
+        s->out, s->args->log_gradients ? ", gradients.csv, gradients.svg" : "");
     out("  %s classify %s %s/samples/*.png\n", program, s->out, s->out);
     out("  %s eval %s --data %s\n", program, s->out, a->data.name);
     out("  %s train %s --data %s --epochs 10 --schedule cosine --out %s-10\n", program, s->net,
@@ -149,4 +150,3 @@ int train_report(struct session *s, const struct ocelli_train_result *r)
     out("  %s bench %s --layers\n", program, s->net);
     return EXIT_DONE;
 }
-
