@@ -51,7 +51,8 @@ int samples_write(const struct ocelli_dataset *ds, int n, const char *dir)
         int label = 0, err;
 
         if ((err = ocelli_dataset_get(ds, i, planes, &label)) != 0) {
-            status = cli_failed(NULL, err);
+            if (ocelli_dataset_bad(ds) == 0) /* else it was said that some are skipped */
+                status = cli_failed(NULL, err);
         } else if ((status = sample_path(path, dir, i, info->class_names[label])) == EXIT_DONE) {
             interleave(info, planes, pixels);
             if ((err = ocelli_image_write(&im, path)) != 0)

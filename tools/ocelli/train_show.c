@@ -7,6 +7,7 @@
 #include "train_session.h"
 
 #define SHOWN_IMAGES 10
+#define MAX_SHOWN 64 /* larger ones do not fit on a terminal */
 
 void train_introduce(const struct session *s)
 {
@@ -77,12 +78,15 @@ static int enough(void *user, int64_t done, int64_t count)
 /* Ten test images as the checkpoint that was written sees them. */
 static int show_images(const struct session *s)
 {
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(s->test);
     struct sample sample = {0};
     struct ocelli_graph *g = NULL;
     struct ocelli_weights *w = NULL;
     struct model m;
     int status = model_find(s->out, &m), err;
 
+    if (info->height > MAX_SHOWN || info->width > MAX_SHOWN)
+        return EXIT_DONE;
     m.dir = s->out;
     if (status == EXIT_DONE && (status = model_graph(&m, false, &g)) == EXIT_DONE &&
         (status = model_weights(s->cli, &m, s->dev[0], g, &w)) == EXIT_DONE) {
