@@ -174,7 +174,7 @@ def memory_cap():
     shape = ["info", "resnet20", "--train", "--input", "8x3x32x32"]
     n = least(*shape)
     capped = doc(*shape, "--memory-cap", n)
-    assert capped["peak_bytes"] == n and capped["memory"]["recomputed"] > 0, capped
+    assert capped["peak_bytes"] <= n and capped["memory"]["recomputed"] > 0, capped["memory"]
     assert doc(*shape)["peak_bytes"] > n
 
 
