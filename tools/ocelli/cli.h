@@ -186,8 +186,8 @@ struct data_args {
  * says other. An exit status (samples.c). */
 int data_open(const struct cli *cli, const struct data_args *a, const int image[3],
               enum ocelli_split split, struct ocelli_dataset **out);
-/* Says how many images were skipped, on standard error. */
-void data_report(const struct cli *cli, const struct ocelli_dataset *ds);
+/* Says how many images were skipped in both, on standard error; either may be NULL. */
+void data_report(const struct cli *cli, const struct ocelli_dataset *a, const struct ocelli_dataset *b);
 /* Entries for a table of options; `at` is where the struct lies in the command's arguments. */
 #define DATA_OPTIONS(at)                                                                           \
     {"data", OPT_TEXT, (at) + offsetof(struct data_args, name), .arg = "DATASET",                  \

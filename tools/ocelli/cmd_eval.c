@@ -124,7 +124,8 @@ static int run(struct cli *cli, const void *args)
         status = err ? cli_failed(NULL, err) : report(cli, a, &m, &r);
     }
 out:
-    data_report(cli, ds);
+    if (a->data.skip_bad)
+        data_report(cli, ds, NULL);
     ocelli_weights_destroy(&w);
     ocelli_graph_destroy(&g);
     ocelli_dataset_close(&ds);
