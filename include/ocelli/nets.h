@@ -54,6 +54,9 @@ OCELLI_API int ocelli_net(struct ocelli_graph **out, const char *name,
  * section 5). */
 OCELLI_API ocelli_value ocelli_net_loss(struct ocelli_graph *g);
 
+/* The same with label smoothing in each of the losses (ocelli_softmax_xent_smoothed()). */
+OCELLI_API ocelli_value ocelli_net_loss_smoothed(struct ocelli_graph *g, float smoothing);
+
 /* The i-th network's name, NULL past the last. */
 OCELLI_API const char *ocelli_net_name(int i);
 

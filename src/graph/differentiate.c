@@ -113,6 +113,8 @@ static int differentiate(struct graph *g, int loss, int start, bool deconvnet, c
         grads[i] = grad[wrt[i]];
     /* Gradients of inputs that nobody asked for, made along with others. */
     TRY(graph_prune_from(g, nodes, grads, n));
+    for (int i = nodes; i < g->n_nodes; i++)
+        g->node[i].backward = true;
 out:
     free(depends);
     free(grad);

@@ -106,13 +106,18 @@ out:
 
 ocelli_value ocelli_net_loss(struct ocelli_graph *g)
 {
+    return ocelli_net_loss_smoothed(g, 0);
+}
+
+ocelli_value ocelli_net_loss_smoothed(struct ocelli_graph *g, float smoothing)
+{
     static const char *const auxiliary[] = {"aux1", "aux2"};
     static const float weight = 0.3f;
     ocelli_value logits = ocelli_find(g, "logits");
     struct ocelli_shape s = ocelli_value_shape(g, logits);
     ocelli_value labels =
         ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(s.rank > 0 ? s.dim[0] : 1));
-    ocelli_value loss = ocelli_softmax_xent(g, logits, labels), total = loss;
+    ocelli_value loss = ocelli_softmax_xent_smoothed(g, logits, labels, smoothing), total = loss;
     ocelli_output(g, "loss", loss);
     ocelli_output(g, "correct", ocelli_in_top_k(g, logits, labels, NULL));
     for (size_t i = 0; i < COUNT(auxiliary); i++) {
@@ -120,7 +125,8 @@ ocelli_value ocelli_net_loss(struct ocelli_graph *g)
         if (aux == OCELLI_NONE)
             continue;
         ocelli_value w = ocelli_const(g, NULL, OCELLI_F32, &(struct ocelli_shape){0}, &weight);
-        aux = ocelli_binary(g, ocelli_softmax_xent(g, aux, labels), w, OCELLI_MUL);
+        aux = ocelli_softmax_xent_smoothed(g, aux, labels, smoothing);
+        aux = ocelli_binary(g, aux, w, OCELLI_MUL);
         total = ocelli_add(g, total, aux);
     }
     return total;

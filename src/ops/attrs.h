@@ -27,7 +27,7 @@
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
- *   dropout(x, run)                            running(s, x?): no output, updates s
+ *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -39,12 +39,19 @@ struct reshape_attr {
     struct ocelli_shape shape; /* one extent may be -1 */
 };
 
-/* d = g + weight_decay w;  v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
+/* The targets are 1 - smoothing at the label and smoothing / C everywhere in addition. */
+struct softmax_xent_attr {
+    float smoothing;
+};
+
+/* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
+ * v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
  * v is given exactly when momentum is not 0, and starts as zeros. lr is a scalar. */
 struct sgd_attr {
     float momentum;
     float weight_decay;
     bool nesterov;
+    bool decoupled;
 };
 
 /* The forward convolution, and height and width of the x that it was given: several extents lead to
@@ -167,17 +174,22 @@ struct adaptive_attr {
     bool decoupled;
 };
 
+/* A batch that comes in `parts` runs and, in each, on `lanes` devices, of which this one is `lane`: its
+ * elements are numbered as those of the whole batch, so that each is dropped as it would be there. */
 struct dropout_attr {
     float ratio;
     int seed;
+    int parts, lanes, lane; /* 1, 1, 0 */
 };
 /* An element is dropped where that many random bits, as a whole number, are below the threshold. */
 #define DROPOUT_BITS 24
 uint32_t dropout_threshold(float ratio);
 
-/* s = keep s + take x + add */
+/* s = keep s + take x + add; in each `period`-th run, of which `runs` is the number, beginning with the first,
+ * s counts as 0. */
 struct running_attr {
     float keep, take, add;
+    int period; /* 0: never; else runs is given */
 };
 
 /* The axis of w along which the channels are; the normalisation's epsilon. */

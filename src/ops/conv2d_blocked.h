@@ -12,7 +12,9 @@ enum conv2d_form {
     FORM_DIRECT,    /* M/V x C/B x R x S x B x V */
     FORM_DEPTHWISE, /* C/V x R x S x V, from C x 1 x R x S */
     FORM_WINOGRAD,  /* M/V x 36 x C x V: filters as F(4x4, 3x3) wants them, from M x C x 3 x 3 */
-    FORM_BIAS,      /* M/V x V, from M */
+    FORM_WINOGRAD_2X3, /* M/V x 16 x C x V, F(2x2, 3x3) */
+    FORM_WINOGRAD_2X5, /* M/V x 36 x C x V, F(2x2, 5x5), from M x C x 5 x 5 */
+    FORM_BIAS,         /* M/V x V, from M */
 };
 extern const char *const conv2d_form_words[];
 
@@ -22,6 +24,12 @@ struct conv2d_phase {
     int taps, first_tap, tap_row, tap_col; /* of the packed filter: all; from row to row, .. */
     int area, first, row, col;             /* pixels of dx, likewise */
 };
+
+/* F(out x out, taps x taps) on windows of `window` pixels a side; all 0 where the form is none. */
+struct winograd {
+    int out, taps, window;
+};
+struct winograd conv2d_winograd_of(enum conv2d_form form);
 
 /* A blocked convolution on known shapes. Channels of c are the padded ones, of one group. */
 struct conv2d_blocked {
@@ -86,8 +94,9 @@ void conv2d_winograd_defaults(const struct problem *p, const struct caps *caps, 
 bool conv2d_winograd_valid(const struct problem *p, const struct caps *caps, const int *tv);
 int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const int *tv,
                          struct launches *l);
-/* About how long it takes, channels padded to blocks of v; infinity: it does not fit. */
-double conv2d_winograd_cycles(const struct conv2d *c, int v, const struct caps *caps);
+/* About how long it takes in that form, channels padded to blocks of v; infinity: not at all. */
+double conv2d_winograd_cycles(const struct conv2d *c, enum conv2d_form form, int v,
+                              const struct caps *caps);
 
 /* ---- conv2d_blocked_bwd_weights, cl/conv2d_blocked_bwd_weights_direct.cl ---- */
 
