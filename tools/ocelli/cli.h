@@ -161,6 +161,8 @@ int model_find(const char *name, struct model *out);
 int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */
 void model_input(struct model *m, const int input[4]);
+/* A network by name takes the shape of the dataset's images. */
+void model_fit(struct model *m, const struct ocelli_dataset_info *info);
 /* The network's graph. With `train`: input "labels", output "loss" and the optimiser's step. */
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
 /* Weights of a graph: the trained ones, the file's, or new ones from the seed. */
