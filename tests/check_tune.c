@@ -123,7 +123,7 @@ START_TEST(test_rows)
     write_winner("a/b/t.db", &w);
     struct tune_db *db = opened("a/b/t.db", DB_READ);
     struct text text = {0}, again = {0};
-    assert_ok(db_export(db, true, &text));
+    assert_ok(db_export(db, true, NULL, &text));
     ck_assert_ptr_nonnull(strstr(text.s, "\"default_ms\":0.5"));
     ck_assert_ptr_nonnull(strstr(text.s, "\"rejected\":2"));
     assert_ok(db_check(db));
@@ -137,7 +137,7 @@ START_TEST(test_rows)
     assert_ok(db_import(db, text.s, &n, &silent));
     ck_assert_int_eq(n.winners, 0);
     ck_assert_int_eq(n.older, 1);
-    assert_ok(db_export(db, true, &again));
+    assert_ok(db_export(db, true, NULL, &again));
     ck_assert_str_eq(text.s, again.s);
     db_close(&db);
     text_free(&text);

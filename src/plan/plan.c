@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "plan/rewrite.h"
 #include "plan/tuned.h"
 
 /* ---- Planning, without a device ---- */
@@ -98,24 +99,33 @@ static bool any_empty_output(const struct graph *g)
     return false;
 }
 
+int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
+                 const struct ocelli_plan_params *q)
+{
+    int err;
+    TRY(ocelli_graph_status(g));
+    TRY(graph_clone(&g->g, out));
+    TRY(graph_prune(*out));
+    if (!q->no_fusion) {
+        TRY(graph_fold(*out));
+        TRY(graph_fuse(*out));
+        if (!op_is_forced(&op_conv2d, q->variant))
+            TRY(graph_layout(*out, caps, q->exact));
+        TRY(graph_hoist(*out));
+        if (!q->no_reuse)
+            TRY(graph_slices(*out, caps->align));
+    }
+out:
+    return err;
+}
+
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
     const struct caps *caps = device_caps(p->dev);
     struct plan_tuned tuned = {0};
     int err;
-    TRY(ocelli_graph_status(g));
-    TRY(graph_clone(&g->g, &p->g));
-    TRY(graph_prune(p->g));
-    if (!q->no_fusion) {
-        TRY(graph_fold(p->g));
-        TRY(graph_fuse(p->g));
-        if (!op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(p->g, caps, q->exact));
-        TRY(graph_hoist(p->g));
-        if (!q->no_reuse)
-            TRY(graph_slices(p->g, caps->align));
-    }
+    TRY(plan_rewrite(&p->g, g, caps, q));
     TRY(plan_tuned_open(&tuned, p->dev, p->g, q));
     TRY(graph_select(p->g, caps, q->variant, tuned.book ? &tuned.tuned : NULL, &p->choices));
     TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
