@@ -1,4 +1,5 @@
 /* Timing candidates against each other. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -160,6 +161,30 @@ static bool same_bits(const struct judge *j, struct contender *c, struct verdict
            judge_reject(v, STATUS_UNSTABLE, "%s: a run in the race gave other bits", k->text);
 }
 
+/* Both had the same inputs: their results may differ by roundings. `a` is trusted. */
+#define ALIKE 1e-3 /* of the largest */
+
+static bool alike(const struct judge *j, const struct contender *a, const struct contender *b,
+                  struct verdict *v)
+{
+    const struct work_case *k = &j->work->cases[j->work->n_cases - 1];
+    const struct block *x = &a->setup.block[k->n_in], *y = &b->setup.block[k->n_in];
+    const struct desc *d = &k->desc[k->n_in];
+    double largest = 0;
+    if (k->updates || d->dtype != OCELLI_F32 ||
+        ocelli_tensor_read(x->tensor, x->got, x->total) != 0 ||
+        ocelli_tensor_read(y->tensor, y->got, y->total) != 0)
+        return true;
+    const float *p = (const float *)x->got, *q = (const float *)y->got;
+    for (int64_t i = 0; i < shape_count(&d->shape); i++)
+        largest = MAX(largest, fabs((double)p[i]));
+    for (int64_t i = 0; i < shape_count(&d->shape); i++)
+        if (!(fabs((double)p[i] - q[i]) <= ALIKE * largest) && !(isnan(p[i]) && isnan(q[i])))
+            return judge_reject(v, STATUS_WRONG, "%s: [%lld] is %.9g, the default's %.9g", k->text,
+                                (long long)i, (double)q[i], (double)p[i]);
+    return true;
+}
+
 /* ---- The race ---- */
 
 static int prepare(struct judge *j, const struct candidate *a, const struct candidate *b,
@@ -180,8 +205,8 @@ static int prepare(struct judge *j, const struct candidate *a, const struct cand
     out->a_ms = 1e3 * t;
     out->b_ms = 1e3 * u;
     out->ratio = u / t;
-    if (p->limit > 0 && u > p->limit * t)
-        judge_reject(&out->verdict, STATUS_SLOW, "%.1f times the best's time", u / t);
+    if (alike(j, *x, *y, &out->verdict) && p->limit > 0 && u > p->limit * t)
+        judge_reject(&out->verdict, STATUS_SLOW, "%.1f times the time it is compared with", u / t);
 out:
     return err;
 }

@@ -1,6 +1,7 @@
 #include "measure/runner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,7 +22,9 @@ extern char **environ;
 
 struct runner {
     struct runner_params p;
-    pid_t pid; /* 0: none */
+    const char *problem, *spec; /* in work */
+    bool open;                  /* the worker knows them */
+    pid_t pid;                  /* 0: none */
     int fd;
     char line[LINE_MAX_BYTES];
     size_t have;
@@ -44,6 +47,13 @@ int runner_restarts(const struct runner *r)
     return r->restarts;
 }
 
+void runner_use(struct runner *r, const char *problem, const char *spec)
+{
+    r->open = r->open && r->problem == problem && r->spec == spec;
+    r->problem = problem;
+    r->spec = spec;
+}
+
 /* ---- The process ---- */
 
 /* Its wait status: killing what has died already changes nothing. */
@@ -59,6 +69,7 @@ static int stop(struct runner *r)
     r->fd = -1;
     r->pid = 0;
     r->have = 0;
+    r->open = false;
     return status;
 }
 
@@ -82,6 +93,8 @@ static int start(struct runner *r)
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_adddup2(&files, end[1], 0);
     posix_spawn_file_actions_adddup2(&files, end[1], 1);
+    /* What drivers say about candidates that do not compile is nobody's business. */
+    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
     posix_spawnattr_init(&attr);
     /* A group of its own: Ctrl-C is ours to answer. */
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
@@ -199,11 +212,12 @@ static int ready(struct runner *r)
 {
     struct verdict v = {0};
     int err = 0;
-    if (r->pid)
+    if (r->open)
         return 0;
-    TRY(start(r));
+    if (!r->pid)
+        TRY(start(r));
     json_t *open = json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "open", "device", r->p.device,
-                             "problem", r->p.problem, "spec", r->p.spec);
+                             "problem", r->problem, "spec", r->spec);
     snprintf(r->stage, sizeof(r->stage), "open");
     bool sent = send_line(r, open);
     json_t *doc = reply(r, OPEN_SECONDS, &v);
@@ -213,6 +227,7 @@ static int ready(struct runner *r)
         err = fail((int)json_integer_value(json_object_get(doc, "code")), "%s",
                    text_of(doc, "error"));
     json_decref(doc);
+    r->open = !err;
 out:
     if (err && r->pid)
         stop(r);

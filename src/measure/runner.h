@@ -15,17 +15,18 @@
 #include "measure/judge.h"
 
 struct runner_params {
-    const char *program;        /* run as PROGRAM tune-worker */
-    const char *device;         /* as in ocelli_device_params */
-    const char *problem, *spec; /* one of them */
-    double compile_s, run_s;    /* time-outs */
-    bool busy;
+    const char *program;     /* run as PROGRAM tune-worker */
+    const char *device;      /* as in ocelli_device_params */
+    double compile_s, run_s; /* time-outs */
 };
 
 struct runner;
 /* Starts no process yet. The texts must outlive it. */
 int runner_create(struct runner **out, const struct runner_params *p);
 void runner_destroy(struct runner **r);
+/* What candidates are of from now on: a problem, or a kernel's specification (the other NULL; texts
+ * borrowed). */
+void runner_use(struct runner *r, const char *problem, const char *spec);
 /* As the judge's, with STATUS_HANG and STATUS_CRASH besides; fails only when no worker can be had
  * at all, or the problem is none. */
 int runner_check(struct runner *r, const struct candidate *k, struct verdict *out);

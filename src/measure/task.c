@@ -234,13 +234,7 @@ int task_init(struct task *t, struct tuner *tuner, const char *problem, struct k
     int err;
     *t = (struct task){.tuner = tuner, .uses = 1};
     TRY(kernel ? init_kernel(t, kernel) : init_problem(t, problem));
-    TRY(runner_create(&t->runner, &(struct runner_params){.program = tuner->p.worker,
-                                                          .device = tuner->device,
-                                                          .problem = kernel ? NULL : t->problem,
-                                                          .spec = t->spec,
-                                                          .compile_s = tuner->p.compile_seconds,
-                                                          .run_s = tuner->p.run_seconds,
-                                                          .busy = tuner->p.busy}));
+    t->runner = tuner->runner;
     t->variant = strdup(t->def_variant);
     t->setting = strdup(t->def_setting);
     if (!t->variant || !t->setting)
@@ -253,9 +247,13 @@ out:
     return err;
 }
 
+void task_use(struct task *t)
+{
+    runner_use(t->runner, t->kernel ? NULL : t->problem, t->spec);
+}
+
 void task_free(struct task *t)
 {
-    runner_destroy(&t->runner);
     kernel_free(&t->kernel);
     arena_free(&t->arena);
     free(t->problem);
@@ -266,6 +264,8 @@ void task_free(struct task *t)
     free(t->def_setting);
     free(t->variant);
     free(t->setting);
+    free(t->anchor_variant);
+    free(t->anchor_setting);
     free(t->failure);
     *t = (struct task){0};
 }

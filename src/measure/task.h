@@ -18,7 +18,8 @@ struct tuner {
     const struct ocelli_device_info *info;
     struct tune_device who;
     struct tune_db *db;
-    char device[16]; /* the worker's */
+    struct runner *runner; /* one for all: one worker a device */
+    char device[16];       /* the worker's */
     const char *kind;
     double start; /* clock */
     bool stopped; /* by the listener */
@@ -65,6 +66,8 @@ struct task {
     /* The default and the best so far. */
     char *def_variant, *def_setting, *variant, *setting;
     double default_ms, best_ms, spread, error;
+    char *anchor_variant, *anchor_setting; /* what candidates are timed against */
+    double anchor_ms;
     double deadline;    /* of the slice in work */
     int stale;          /* candidates since the best changed */
     int passes;         /* slices so far */
@@ -87,6 +90,8 @@ const struct known *task_known(const struct task *t, const char *variant, const 
                                uint64_t launches);
 int task_known_add(struct task *t, const char *variant, const char *setting, uint64_t launches,
                    double cost);
+/* The worker is this one's from now on. */
+void task_use(struct task *t);
 /* Judges and times the default. */
 int task_begin(struct task *t);
 /* Searches until the deadline or until nothing more is gained. */

@@ -18,6 +18,7 @@
 #define ROUND_SECONDS 0.01
 #define LAST_SECONDS 0.02
 #define STALE_LIMIT 40 /* candidates without a better one, after which others may have the time */
+#define FAR 3.0        /* times the best, the most that candidates are timed against */
 #define WORTH 0.01     /* what a winner must gain at least */
 #define RIVAL \
     2.0 /* a variant whose default takes so many times as long as the best is not searched */
@@ -77,13 +78,27 @@ static struct race_params rounds(const struct task *t, int n, double seconds, do
     return (struct race_params){n, seconds, limit, t->tuner->p.busy};
 }
 
-/* Checked, timed against the best, and its successor if it wins twice. *cost in ms, infinity:
- * rejected. */
+/* What candidates are timed against: the default, whose time does not change, so that costs
+ * compare. Where the best is far ahead of it, that would take too long: then what was the best when
+ * it came to that. */
+static int set_anchor(struct task *t)
+{
+    if (t->anchor_setting && t->best_ms > t->anchor_ms / FAR)
+        return 0;
+    free(t->anchor_variant);
+    free(t->anchor_setting);
+    t->anchor_variant = strdup(t->variant);
+    t->anchor_setting = strdup(t->setting);
+    t->anchor_ms = t->best_ms;
+    return t->anchor_variant && t->anchor_setting ? 0 : fail_memory();
+}
+
+/* Checked, timed, and the best's successor if it wins twice. *cost in ms, infinity: rejected. */
 static int judge_candidate(struct task *t, const struct candidate *k, struct verdict *v,
                            double *cost, double *spread)
 {
-    struct race_params p = rounds(t, ROUNDS_FIRST, ROUND_SECONDS, SLOW);
-    const struct candidate best = best_of(t);
+    const struct candidate anchor = {t->anchor_variant, t->anchor_setting}, best = best_of(t);
+    struct race_params p = rounds(t, ROUNDS_FIRST, ROUND_SECONDS, SLOW * t->best_ms / t->anchor_ms);
     struct race r;
     int err = 0;
     *cost = INFINITY;
@@ -92,20 +107,22 @@ static int judge_candidate(struct task *t, const struct candidate *k, struct ver
     if (!is_ok(v))
         return 0;
     double error = v->error;
-    TRY(runner_race(t->runner, &best, k, &p, &r));
-    if (is_ok(&r.verdict) && r.ratio < 1 - WORTH) {
-        p = rounds(t, ROUNDS_AGAIN, ROUND_SECONDS, 0);
-        TRY(runner_race(t->runner, &best, k, &p, &r));
-    }
+    TRY(runner_race(t->runner, &anchor, k, &p, &r));
     *v = r.verdict;
     *spread = r.spread;
-    if (strcmp(v->status, STATUS_SLOW) == 0)
-        *cost = r.ratio * t->best_ms;
-    if (!is_ok(v))
+    if (!is_ok(v) && strcmp(v->status, STATUS_SLOW) != 0)
         return 0;
-    *cost = r.ratio * t->best_ms;
-    if (r.ratio < 1 - MAX(WORTH / 2, r.spread))
-        TRY(set_best(t, k, *cost, error));
+    *cost = r.ratio * t->anchor_ms;
+    if (!is_ok(v) || *cost > (1 - WORTH) * t->best_ms)
+        return 0;
+    p = rounds(t, ROUNDS_AGAIN, ROUND_SECONDS, 0);
+    TRY(runner_race(t->runner, &best, k, &p, &r));
+    *v = r.verdict;
+    if (is_ok(v) && r.ratio < 1 - MAX(WORTH / 2, r.spread))
+        TRY(set_best(t, k, r.ratio * t->best_ms, error));
+    else if (is_ok(v)) /* chance made it look better than it is */
+        *cost = MAX(*cost, r.ratio * t->best_ms);
+    TRY(set_anchor(t));
 out:
     return err;
 }
@@ -205,6 +222,7 @@ static int begin_with_recalled(struct task *t)
     TRY(runner_race(t->runner, &def, &k, &p, &r));
     if (is_ok(&r.verdict) && r.ratio < 1 - MAX(WORTH / 2, r.spread))
         TRY(set_best(t, &k, r.ratio * t->default_ms, v.error));
+    TRY(set_anchor(t));
 out:
     text_free(&setting);
     return err;
@@ -220,6 +238,7 @@ int task_begin(struct task *t)
     struct race r = {0};
     uint64_t launches;
     char source[33];
+    task_use(t);
     TRY(runner_check(t->runner, &def, &v));
     double error = v.error;
     if (is_ok(&v)) {
@@ -234,6 +253,7 @@ int task_begin(struct task *t)
     }
     t->default_ms = r.b_ms;
     TRY(set_best(t, &def, r.b_ms, error));
+    TRY(set_anchor(t));
     if (c && task_values(t, c, def.setting, tv) && task_plan(t, c, tv, &launches, source) == 0 &&
         !task_known(t, def.variant, def.setting, launches)) {
         TRY(put_result(t, &def, source, &v, r.b_ms, r.spread));
@@ -270,6 +290,7 @@ int task_search(struct task *t, double deadline)
 {
     double ms[TASK_VARIANTS], start = clock_seconds();
     int err = 0, before = t->tried;
+    task_use(t);
     /* The other variants' defaults first: most are out of the question after that. */
     for (int i = 0; i < t->n_contests && !t->tuner->stopped; i++) {
         struct hunter h = {t, &t->contest[i], true, 0};
@@ -349,6 +370,7 @@ int task_finish(struct task *t)
     if (t->failure || t->default_ms <= 0)
         return 0;
     if (strcmp(def.variant, best.variant) != 0 || strcmp(def.setting, best.setting) != 0) {
+        task_use(t);
         TRY(runner_race(t->runner, &def, &best, &p, &r));
         if (is_ok(&r.verdict) && r.ratio < 1 - MAX(WORTH, 2 * r.spread / sqrt(ROUNDS_LAST))) {
             t->default_ms = r.a_ms;

@@ -12,7 +12,9 @@
 
 #define PASSES 4          /* over all problems, with what time is left */
 #define SLICE_SECONDS 2.0 /* at least; less is not worth starting a worker for */
-#define LAST_SHARE 0.1    /* of the budget, kept for the last races */
+#define BEGIN_SHARE \
+    0.4 /* of the budget, at most for the defaults of all; the largest are the first */
+#define LAST_SHARE 0.1 /* of the budget, kept for the last races */
 
 /* ---- Telling ---- */
 
@@ -86,7 +88,7 @@ const char *ocelli_tune_strategy(int i)
 /* What is at stake: the problem's time, less once it was searched without a better one. */
 static double stake(const struct task *t)
 {
-    return t->done || t->failure ? 0 : t->uses * t->best_ms / (1 + t->passes);
+    return t->done || t->failure || t->default_ms <= 0 ? 0 : t->uses * t->best_ms / (1 + t->passes);
 }
 
 static int next_task(const struct tuner *u, const bool *had)
@@ -127,7 +129,8 @@ static int search_all(struct tuner *u)
 {
     const double end = u->start + u->p.budget * (1 - LAST_SHARE);
     int err = 0;
-    for (int i = 0; i < u->n_tasks && !u->stopped; i++)
+    const double enough = u->start + u->p.budget * BEGIN_SHARE;
+    for (int i = 0; i < u->n_tasks && !u->stopped && (i == 0 || clock_seconds() < enough); i++)
         TRY(task_begin(&u->task[i]));
     for (int k = 0; k < PASSES && !u->stopped && clock_seconds() < end; k++)
         TRY(pass(u, end));
@@ -193,6 +196,10 @@ int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
         TRY(fail_memory());
     u.kind = kind.s;
     TRY(open_database(&u));
+    TRY(runner_create(&u.runner, &(struct runner_params){.program = u.p.worker,
+                                                         .device = u.device,
+                                                         .compile_s = u.p.compile_seconds,
+                                                         .run_s = u.p.run_seconds}));
     for (int i = 0; i < n; i++) {
         u.n_tasks++;
         struct kernel_spec *k = kernel;
@@ -208,6 +215,7 @@ out:
     for (int i = 0; i < u.n_tasks; i++)
         task_free(&u.task[i]);
     free(u.task);
+    runner_destroy(&u.runner);
     kernel_free(&kernel);
     db_close(&u.db);
     text_free(&kind);

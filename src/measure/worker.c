@@ -59,7 +59,10 @@ static int do_open(struct worker *w, const json_t *q)
     const struct ocelli_device_params p = {.device = *device ? device : NULL};
     int err;
     stage(w, "compile");
-    TRY(ocelli_device_open(&w->dev, &p));
+    judge_destroy(&w->judge);
+    work_destroy(&w->work);
+    if (!w->dev)
+        TRY(ocelli_device_open(&w->dev, &p));
     TRY(*spec ? work_kernel(&w->work, spec, device_caps(w->dev))
               : work_problem(&w->work, text_of(q, "problem"), device_caps(w->dev)));
     TRY(judge_create(&w->judge, w->dev, w->work, stage, w));
@@ -111,7 +114,7 @@ static int serve(struct worker *w, const char *line)
     json_t *q = json_loads(line, 0, NULL);
     const char *what = text_of(q, "do");
     int err;
-    if (strcmp(what, "open") == 0 && !w->dev)
+    if (strcmp(what, "open") == 0)
         err = do_open(w, q);
     else if (strcmp(what, "check") == 0 && w->judge)
         err = do_check(w, q);

@@ -80,6 +80,24 @@ static bool is_tunable(const struct problem *p, const struct caps *caps)
            (strcmp(v->name, "ref") != 0 || !caps->cpu_style);
 }
 
+/* The largest first. */
+static void sort_by_share(struct problem_list *l)
+{
+    for (int i = 1; i < l->n; i++) {
+        for (int k = i; k > 0 && l->share[k] > l->share[k - 1]; k--) {
+            char *name = l->problem[k];
+            int uses = l->uses[k];
+            double share = l->share[k];
+            l->problem[k] = l->problem[k - 1];
+            l->uses[k] = l->uses[k - 1];
+            l->share[k] = l->share[k - 1];
+            l->problem[k - 1] = name;
+            l->uses[k - 1] = uses;
+            l->share[k - 1] = share;
+        }
+    }
+}
+
 #define SMALLEST 0.003 /* of the whole: what is less is not worth a second of tuning */
 
 int problem_list_of(struct problem_list *l, const struct graph *g, const struct caps *caps)
@@ -104,6 +122,7 @@ int problem_list_of(struct problem_list *l, const struct graph *g, const struct 
         l->share[kept++] = l->share[i];
     }
     l->n = kept;
+    sort_by_share(l);
 out:
     return err;
 }

@@ -121,7 +121,10 @@ int record_read(struct record **out, const char *path)
     gzerror(f, &code);
     if (code < 0 || !r->ms)
         TRY(fail(OCELLI_ERR_FORMAT, "%s: broken, or nothing in it", path));
-    TRY(summarise(r));
+    if ((err = summarise(r))) {
+        fail_in(err, "%s", path);
+        goto out;
+    }
     *out = r;
     r = NULL;
 out:

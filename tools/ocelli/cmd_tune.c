@@ -220,7 +220,7 @@ static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocel
         status = tune_kernel(a, dev, p, &r);
     } else if (is_problem(cli->operand[0])) {
         err = ocelli_tune_problems(dev, (const char *const *)cli->operand, n, p, &r);
-        status = err ? cli_failed(NULL, err) : EXIT_DONE;
+        status = err ? cli_failed("tune", err) : EXIT_DONE;
     } else if ((status = model_find(cli->operand[0], &m)) == EXIT_DONE) {
         m.net.params.batch = a->batch;
         status = tune_network(cli, a, &m, dev, p, &r, &n, &before, &after);
