@@ -7,9 +7,9 @@
 #include "measure/work.h"
 #include "tune/setting.h"
 
-#define TRIES 400
-#define SMALL_MACS 2e6 /* the reference's time for it is a millisecond or so */
-#define SMALL_ELEMENTS 2e5
+#define TRIES 4000
+#define SMALL_MACS 2e7 /* tens of milliseconds for the reference */
+#define SMALL_ELEMENTS 6e4
 
 struct problems {
     const struct caps *caps;
@@ -58,15 +58,49 @@ static int64_t changed(int64_t extent, uint64_t attempt)
     if (extent <= 1)
         return extent;
     uint64_t r = random_at(attempt, (uint64_t)extent, 1);
-    switch (r % 5) {
+    switch (r % 6) {
     case 0:
-        return extent;
     case 1:
-        return extent / 2 + 1;
     case 2:
-        return extent / 4 + 1;
+        return extent;
+    case 3:
+        return extent / 2 + 1;
     default:
-        return MIN(few[r / 5 % COUNT(few)], extent);
+        return MIN(few[r / 6 % COUNT(few)], extent);
+    }
+}
+
+static bool has_extent(const struct problem *p, int64_t extent)
+{
+    for (int i = 0; i < op_inputs(p->op); i++)
+        for (int d = 0; d < p->in[i].shape.rank; d++)
+            if (p->in[i].shape.dim[d] == extent)
+                return true;
+    return false;
+}
+
+/* Channels of a blocked tensor, v a block: they keep up with what counts blocks, of all of them or
+ * (groups) of a few times as many. */
+#define GROUPS_MAX 8
+static int64_t changed_channels(const struct problem *p, int64_t extent, int64_t v,
+                                uint64_t attempt)
+{
+    for (int64_t groups = 1; extent > v && extent % v == 0 && groups <= GROUPS_MAX; groups++)
+        if (has_extent(p, extent / v * groups))
+            return MAX(changed(extent / v * groups, attempt) / groups, 1) * v;
+    return changed(extent, attempt);
+}
+
+static void change_shape(const struct problem *p, const struct ocelli_shape *from, uint64_t attempt,
+                         struct ocelli_shape *to)
+{
+    const struct ocelli_shape *x = &p->in[0].shape;
+    const int64_t v = x->rank == 5 ? x->dim[4] : 0;
+    for (int d = 0; d < from->rank; d++) {
+        if (v > 1 && from->dim[d] == v && d == from->rank - 1)
+            continue; /* the blocks themselves stay */
+        to->dim[d] =
+            v > 1 ? changed_channels(p, from->dim[d], v, attempt) : changed(from->dim[d], attempt);
     }
 }
 
@@ -98,10 +132,8 @@ static bool relative(const struct problem *p, uint64_t attempt, struct problem *
     *q = *p;
     for (int i = 0; i < op_inputs(p->op); i++) {
         struct ocelli_shape *s = &q->in[i].shape;
-        for (int d = 0; d < s->rank; d++) {
-            s->dim[d] = changed(s->dim[d], attempt);
-            differs |= s->dim[d] != p->in[i].shape.dim[d];
-        }
+        change_shape(p, &p->in[i].shape, attempt, s);
+        differs |= !shape_equal(s, &p->in[i].shape);
     }
     if (!differs || (p->op->infer && p->op->infer(q) != 0))
         return false;
