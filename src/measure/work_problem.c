@@ -7,7 +7,7 @@
 #include "measure/work.h"
 #include "tune/setting.h"
 
-#define TRIES 4000
+#define TRIES 20000 /* a microsecond each */
 #define SMALL_MACS 2e7 /* tens of milliseconds for the reference */
 #define SMALL_ELEMENTS 6e4
 
