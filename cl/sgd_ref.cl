@@ -8,7 +8,13 @@ __kernel void sgd_ref(__global float *restrict w, __global const float *restrict
     const int i = get_global_id(0);
     const float rate = lr[0];
     if (i < n) {
-        float d = g[i] + decay * w[i];
+#ifdef DECOUPLED
+        const float old = w[i] - rate * decay * w[i];
+        float d = g[i];
+#else
+        const float old = w[i];
+        float d = g[i] + decay * old;
+#endif
 #ifdef MOMENTUM
         const float u = momentum * v[i] + d;
         v[i] = u;
@@ -18,6 +24,6 @@ __kernel void sgd_ref(__global float *restrict w, __global const float *restrict
         d = u;
 #endif
 #endif
-        w[i] -= rate * d;
+        w[i] = old - rate * d;
     }
 }

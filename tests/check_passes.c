@@ -273,7 +273,8 @@ static const struct {
     {{.kind = OCELLI_ADAGRAD, .momentum = 0.5f}, "adagrad"},
     {{.kind = OCELLI_RMSPROP, .decay = 1}, "decay"},
     {{.kind = OCELLI_ADAM, .epsilon = -1}, "epsilon"},
-    {{.weight_decay = 0.1f, .decoupled = true}, "decoupled"},
+    {{.clip_norm = -1}, "clipped"},
+    {{.clip_value = -1}, "clipped"},
 };
 
 START_TEST(optimizer_refused)

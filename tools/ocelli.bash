@@ -19,7 +19,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "torchvision caffe keras [-1,1] unit" -- "$cur")
         return
         ;;
-    --out | --input | --list | --labels | --database | --kernel | --spec | --report | --record | --simulate)
+    --out | --input | --list | --labels | --image | --database | --kernel | --spec | --report | --record | --simulate)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -51,7 +51,8 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     else
         words=
-        [[ $command =~ ^(train|eval|info|dump|bench|tune|run|export)$ ]] && words="lenet5 lenet5-1998"
+        [[ $command =~ ^(train|eval|visualize|info|dump|bench|tune|run|export)$ ]] &&
+            words=$("${COMP_WORDS[0]}" info no.network 2>&1 | sed -n 's/.*network (\([^)]*\)).*/\1/p' | tr -d ,)
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur"
             [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur"
             [[ $command == classify ]] && compgen -f -- "$cur" | grep -iE '\.(jpe?g|png)$')

@@ -30,6 +30,16 @@ void graph_fixed(const struct graph *g, bool *fixed);
  * read of them becomes VALUE_PREPARED. The last pass that changes nodes. */
 int graph_hoist(struct graph *g);
 
+/* Moves updates of weights and states to where what they read is there and nobody needs the old content
+ * any more. */
+int graph_early(struct graph *g);
+
+/* Has values of the forward pass computed again in the backward pass, so that intermediate values take
+ * no more than `limit` bytes, or as few as can be; *arena is what they will take, *again how many nodes
+ * that adds. Also graph_early(). After graph_hoist(), before graph_slices(). */
+int graph_recompute(struct graph *g, const struct caps *caps, const char *force,
+                    const struct tuned *tuned, size_t limit, size_t *arena, int *again);
+
 /* Concat and split without copies: what makes an input of a concat writes where the concat wants it,
  * and a part of a value that lies in one piece is read where it is. Only whole pieces that start at
  * multiples of `align` bytes. */
@@ -78,5 +88,8 @@ struct memory_plan {
 int memory_plan(const struct graph *g, const struct choice *choices, const struct caps *caps,
                 bool reuse, struct memory_plan **out);
 void memory_plan_free(struct memory_plan **m);
+/* What its `live` would be, with reuse. */
+int memory_needed(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                size_t *live);
 
 #endif

@@ -338,7 +338,7 @@ int judge_check(struct judge *j, const struct candidate *k, struct verdict *v)
     *v = (struct verdict){.status = STATUS_OK};
     for (int c = 0; c <= last; c++) {
         struct setup u = {0};
-        if (seen >= CASES && (c < last || is_large(&j->work->cases[c])))
+        if (c < last ? seen >= CASES : seen > 0 && is_large(&j->work->cases[c]))
             continue;
         j->stage(j->user, "compile");
         int failed = judge_setup(j, c, k, false, &u);

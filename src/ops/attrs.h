@@ -25,8 +25,9 @@
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
+ *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
- *   dropout(x, run)                            running(s, x?): no output, updates s
+ *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
  */
 #ifndef OPS_ATTRS_H
@@ -38,12 +39,19 @@ struct reshape_attr {
     struct ocelli_shape shape; /* one extent may be -1 */
 };
 
-/* d = g + weight_decay w;  v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
+/* The targets are 1 - smoothing at the label and smoothing / C everywhere in addition. */
+struct softmax_xent_attr {
+    float smoothing;
+};
+
+/* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
+ * v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
  * v is given exactly when momentum is not 0, and starts as zeros. lr is a scalar. */
 struct sgd_attr {
     float momentum;
     float weight_decay;
     bool nesterov;
+    bool decoupled;
 };
 
 /* The forward convolution, and height and width of the x that it was given: several extents lead to
@@ -106,6 +114,8 @@ struct reorder_attr {
 struct conv2d_pack_attr {
     int form; /* enum conv2d_form */
     int block, x_block;
+    bool backward; /* what is packed is the filter of the gradient: turned by 180 degrees, and with */
+    int groups;    /* so many groups C x M/groups x R x S (a depthwise one stays C x 1 x R x S) */
 };
 
 /* The convolution; its kernel is not looked at. `channels` are those that there are, of x and y, for the
@@ -113,6 +123,20 @@ struct conv2d_pack_attr {
 struct conv2d_blocked_attr {
     struct ocelli_conv2d_params conv;
     int form; /* of w, enum conv2d_form */
+    int channels[2];
+};
+
+/* The same of the forward convolution, and height and width of the x that it was given. */
+struct conv2d_blocked_bwd_data_attr {
+    struct ocelli_conv2d_params conv;
+    int form; /* of w, which is packed `backward`: direct or depthwise */
+    int channels[2];
+    int size[2];
+};
+
+/* The forward convolution, its kernel and groups those of plain weights; channels of x and y. */
+struct conv2d_blocked_bwd_weights_attr {
+    struct ocelli_conv2d_params conv;
     int channels[2];
 };
 
@@ -150,17 +174,22 @@ struct adaptive_attr {
     bool decoupled;
 };
 
+/* A batch that comes in `parts` runs and, in each, on `lanes` devices, of which this one is `lane`: its
+ * elements are numbered as those of the whole batch, so that each is dropped as it would be there. */
 struct dropout_attr {
     float ratio;
     int seed;
+    int parts, lanes, lane; /* 1, 1, 0 */
 };
 /* An element is dropped where that many random bits, as a whole number, are below the threshold. */
 #define DROPOUT_BITS 24
 uint32_t dropout_threshold(float ratio);
 
-/* s = keep s + take x + add */
+/* s = keep s + take x + add; in each `period`-th run, of which `runs` is the number, beginning with the first,
+ * s counts as 0. */
 struct running_attr {
     float keep, take, add;
+    int period; /* 0: never; else runs is given */
 };
 
 /* The axis of w along which the channels are; the normalisation's epsilon. */
@@ -180,6 +209,7 @@ extern const struct op op_reduce, op_reduce_bwd, op_argmax;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
+extern const struct op op_conv2d_blocked_bwd_data, op_conv2d_blocked_bwd_weights;
 extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 

@@ -14,6 +14,11 @@ static const struct attr attrs[] = {
      .max = 0.999},
     {.name = "seed", .type = ATTR_INT, .offset = FIELD(seed), .count = 1, .min = 0,
      .max = 1 << 30},
+    {.name = "parts", .type = ATTR_INT, .offset = FIELD(parts), .count = 1, .def = 1, .min = 1,
+     .max = 1 << 20},
+    {.name = "lanes", .type = ATTR_INT, .offset = FIELD(lanes), .count = 1, .def = 1, .min = 1,
+     .max = 1 << 10},
+    {.name = "lane", .type = ATTR_INT, .offset = FIELD(lane), .count = 1, .min = 0, .max = 1 << 10},
     ATTR_END,
 };
 
@@ -46,9 +51,15 @@ static int dropout_ref_plan(const struct problem *p, const struct caps *caps, co
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "run", 1);
+    if (a->parts * a->lanes > 1)
+        launch_define(k, "PARTS=%d", a->parts);
     launch_int(k, "seed", a->seed);
     launch_int(k, "threshold", (int)dropout_threshold(a->ratio));
     launch_float(k, "factor", 1 / (1 - a->ratio));
+    if (a->parts * a->lanes > 1) {
+        launch_int(k, "lanes", a->lanes);
+        launch_int(k, "lane", a->lane);
+    }
     launch_int(k, "n", n);
     launch_grid1(k, (size_t)n, (size_t)tv[0]);
     return l->err;

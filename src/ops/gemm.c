@@ -1,5 +1,6 @@
 /* y = op(a) op(b). */
 #include "ops/attrs.h"
+#include "ops/gemm_tile.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
@@ -332,6 +333,12 @@ static const struct variant variants[] = {
      .defaults = block_defaults,
      .valid = block_valid,
      .plan = block_plan},
+    {.name = "tile",
+     .tunables = tile_tunables,
+     .applicable = gemm_tile_applicable,
+     .defaults = gemm_tile_defaults,
+     .valid = gemm_tile_valid,
+     .plan = gemm_tile_plan},
     {.name = "clblast", .applicable = clblast_applicable, .plan = clblast_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},

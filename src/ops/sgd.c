@@ -20,6 +20,10 @@ static const struct attr attrs[] = {
      .type = ATTR_BOOL,
      .offset = offsetof(struct sgd_attr, nesterov),
      .count = 1},
+    {.name = "decoupled",
+     .type = ATTR_BOOL,
+     .offset = offsetof(struct sgd_attr, decoupled),
+     .count = 1},
     ATTR_END,
 };
 
@@ -71,6 +75,8 @@ static int sgd_ref_plan(const struct problem *p, const struct caps *caps, const 
     }
     if (a->nesterov)
         launch_define(k, "NESTEROV");
+    if (a->decoupled)
+        launch_define(k, "DECOUPLED");
     launch_float(k, "momentum", a->momentum);
     launch_float(k, "decay", a->weight_decay);
     launch_int(k, "n", n);

@@ -90,11 +90,13 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
 
 /* ---- Attributes of an operation and of its gradient ---- */
 
-extern const struct attr softmax_attrs[], reduce_attrs[], standardize_attrs[], lrn_attrs[];
+extern const struct attr softmax_attrs[], softmax_xent_attrs[], reduce_attrs[], standardize_attrs[], lrn_attrs[];
 int check_softmax(const struct problem *p);
 /* Extents, defines and grid; `columns` is the kernel for classes that are not next to each other. */
 void launch_softmax(struct launch *k, const char *columns, const struct problem *p,
                     const struct caps *caps, int group);
+/* The argument and define of softmax_xent's smoothing, where there is some. */
+void launch_smoothing(struct launch *k, const struct problem *p);
 int check_standardize(const struct problem *p);
 void launch_standardize(struct launch *k, const struct problem *p, const struct caps *caps, int group);
 int check_lrn(const struct problem *p);

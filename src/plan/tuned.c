@@ -71,13 +71,14 @@ out:
     return err;
 }
 
-int plan_tuned_open(struct plan_tuned *t, struct ocelli_device *dev, const struct graph *g,
-                    const struct ocelli_plan_params *q)
+int plan_tuned_open(struct plan_tuned *t, struct ocelli_device *dev, const struct caps *caps,
+                    const struct graph *g, const struct ocelli_plan_params *q)
 {
-    const struct tune_device who = tune_device_of(dev);
+    struct tune_device who = tune_device_of(dev);
     enum ocelli_effort effort;
     int err;
     *t = (struct plan_tuned){0};
+    who.caps = caps;
     TRY(effort_of(q, &effort));
     if (effort == OCELLI_EFFORT_OFF || device_is_null(dev))
         return 0;

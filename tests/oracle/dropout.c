@@ -7,8 +7,10 @@ static void run(const struct problem *p, const double *const *in, double *const 
                 double *const *mag)
 {
     const struct dropout_attr *a = p->attr;
-    for (int64_t i = 0; i < shape_count(&p->in[0].shape); i++) {
-        uint64_t r = random_at((uint64_t)a->seed, (uint64_t)in[1][0], (uint64_t)i);
+    int64_t n = shape_count(&p->in[0].shape), run = (int64_t)in[1][0];
+    int64_t first = (run % a->parts * a->lanes + a->lane) * n;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t r = random_at((uint64_t)a->seed, (uint64_t)(run / a->parts), (uint64_t)(first + i));
         bool kept = (double)(r >> 40) >= rint((double)a->ratio * 0x1p24);
         out[0][i] = kept ? in[0][i] / (1 - (double)a->ratio) : 0;
         mag[0][i] = fabs(out[0][i]);
@@ -40,6 +42,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     random_shape(seed, 1, 4, budget, x, &c);
     text_add(out, "dropout x=%s run=scalar ratio=0.%d seed=%d", x, pick(seed, 1, 1, 9),
              pick(seed, 2, 0, 1000));
+    if (pick(seed, 3, 0, 1))
+        text_add(out, " parts=%d lanes=3 lane=%d", pick(seed, 4, 1, 5), pick(seed, 5, 0, 2));
 }
 
 const struct oracle oracle_dropout = {

@@ -180,7 +180,7 @@ static int tune_network(const struct cli *cli, const struct tune_args *a, const 
     if (err)
         status = cli_failed(NULL, err);
     else if (p->budget > 0)
-        status = tune_compare(cli, dev, g, before, after);
+        status = tune_compare(cli, dev, g, a->busy, before, after);
     ocelli_graph_destroy(&g);
     return status;
 }

@@ -13,9 +13,10 @@ struct tune_args {
 
 int tune_db(struct cli *cli, const struct tune_args *a);
 int tune_simulate(const struct cli *cli, const struct tune_args *a);
-/* A network's time with the defaults and with what is in the database, turn about; ms. */
+/* A network's time with the defaults and with what is in the database, turn about; ms, of processor
+ * time where `busy`. */
 int tune_compare(const struct cli *cli, struct ocelli_device *dev, const struct ocelli_graph *g,
-                 double *before, double *after);
+                 bool busy, double *before, double *after);
 /* FILE.html of --report. */
 int tune_report_page(const struct tune_args *a, struct ocelli_device *dev,
                      const struct ocelli_tune_result *r, int n);
