@@ -24,7 +24,8 @@ from clitest import ENV, EXE, SEED, TMP, bad, doc, empty, good, main, need, ocel
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 rng = random.Random(SEED)
 
-COMMANDS = ["devices", "train", "eval", "classify", "visualize", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
+COMMANDS = ["devices", "train", "eval", "classify", "visualize", "run", "export", "info", "dump", "bench", "tune",
+            "onnx-test", "doctor"]
 FILES = {"checkpoint", "metrics.csv", "curves.svg", "model.onnx", "labels.txt", "samples"}
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
