@@ -120,7 +120,7 @@ static int load(struct visualize *v)
         if ((status = model_image(&v->m, image)) != EXIT_DONE ||
             (status = data_open(v->cli, &v->args->data, image, OCELLI_TEST, &v->ds)) != EXIT_DONE)
             return status;
-        data_report(v->cli, v->ds);
+        data_report(v->cli, v->ds, NULL);
         model_fit(&v->m, ocelli_dataset_get_info(v->ds));
     }
     if ((status = model_graph(&v->m, false, &v->g)) != EXIT_DONE ||
