@@ -38,7 +38,7 @@ check()
 for_processors=
 for f in "$@"; do
     case ${f##*/} in
-    conv2d*.txt | pool2d*.txt | gemm.txt | bias_bwd.txt | softmax.txt | reduce.txt) for_processors="$for_processors $f" ;;
+    conv2d*.txt | pool2d*.txt | gemm.txt | gemm_sgd.txt | bias_bwd.txt | softmax.txt | reduce.txt) for_processors="$for_processors $f" ;;
     esac
 done
 # Every run also finds accesses beyond a buffer and barriers that not all work-items reach. What is
