@@ -41,11 +41,12 @@
 #define PUT_LAST(s, i, c, left) vf_store_n(epi_c_n(s, i, c, left EPI_ARGS), y + (i), left)
 #endif
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 #ifdef SGD
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void gemm_outer_sgd(SGD_PARAMS, __global const float *restrict a, __global const float *restrict b,
                     int m, int n, int a_row, int a_col)
 #else
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void gemm_outer(__global float *restrict y, __global const float *restrict a,
                 __global const float *restrict b, int m, int n, int a_row, int a_col EPI_PARAMS)
 #endif
