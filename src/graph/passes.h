@@ -21,7 +21,7 @@ int graph_fuse_steps(struct graph *g, const struct caps *caps);
  * padding into the convolution behind it. */
 int graph_fold(struct graph *g);
 
-/* On CPUs, where nothing is trained: convolutions on blocked channels (ops/conv2d_blocked.h), weights
+/* On CPUs: convolutions and their gradients on blocked channels (ops/conv2d_blocked.h), weights
  * packed, and whatever can follow them in that layout; reorders between the layouts. exact: only
  * families that add up the products themselves. Before graph_hoist(). */
 int graph_layout(struct graph *g, const struct caps *caps, bool exact);

@@ -16,6 +16,8 @@
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance
  *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_sums(dy, x, mean, variance) -> dscale, dshift
+ *   batchnorm_bwd(dy, x, scale?, mean, variance, dscale, dshift) -> dx
  *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
@@ -24,6 +26,7 @@
  *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
+ *   lrn_blocked_bwd(dy, x) -> dx
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
@@ -106,6 +109,11 @@ struct concat_attr {
     int axis;
 };
 
+/* How many channels a blocked input has; 0: it is plain. */
+struct channels_attr {
+    int channels;
+};
+
 /* To blocks of `block` channels, or back to `channels` channels; one of them is 0. */
 struct reorder_attr {
     int block, channels;
@@ -181,6 +189,7 @@ struct dropout_attr {
     float ratio;
     int seed;
     int parts, lanes, lane; /* 1, 1, 0 */
+    int channels; /* of a blocked x, whose elements are dropped as those of the plain one; 0: plain */
 };
 /* An element is dropped where that many random bits, as a whole number, are below the threshold. */
 #define DROPOUT_BITS 24
@@ -208,6 +217,7 @@ extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_gemm_sgd,
     op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
+extern const struct op op_batchnorm_sums, op_batchnorm_bwd, op_lrn_blocked_bwd;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
