@@ -89,8 +89,11 @@ int layout_conv_bwd_data(struct layout *l, const struct node *n, bool *done)
 {
     const int dy = n->in[0], w = n->in[1];
     const struct conv2d_bwd_data_attr *a = n->attr;
-    struct conv2d_pack_attr how = {.form = FORM_DIRECT, .block = l->v, .x_block = l->v,
-                                   .backward = true, .groups = a->conv.groups};
+    struct conv2d_pack_attr how = {.form = FORM_DIRECT,
+                                   .block = l->v,
+                                   .x_block = l->v,
+                                   .backward = true,
+                                   .groups = a->conv.groups};
     struct ocelli_conv2d_params conv;
     struct conv2d c, t;
     struct side side;
