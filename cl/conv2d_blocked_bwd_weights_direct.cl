@@ -1,5 +1,5 @@
-/* conv2d_blocked_bwd_weights on CPUs: register tiles of TC input channels by TS taps of a row by NV
- * vectors of output channels.
+/* conv2d_blocked_bwd_weights on CPUs: register tiles of TC input channels (of a plain x: rows of its
+ * filter) by TS taps of a row by NV vectors of output channels.
  *
  * A unit is a band of `rows` output rows of one image. A work-item adds up `chunk` units for some
  * blocks of input channels and some of output channels, `hold` units at a time: the rows of x that
@@ -13,17 +13,20 @@
  * nor on timing.
  *
  * A block of x is XC channels: VW, or where x is plain (X_BLOCK 1) all of them.
- * Defines: VW, X_BLOCK, XC, TC, TS, NV; SW, columns of the copy from pixel to pixel; DW; PLANE,
- * floats of a copied plain channel; FLAT, WHOLE. */
+ * Defines: VW, X_BLOCK, XC, TC, TS, NV; SW, columns of the copy from pixel to pixel; DW; of a plain x
+ * KH, and floats of a copied channel, PLANE, and between rows of the filter, LINE; FLAT, WHOLE. */
 #ifdef FLAT
 #define XPTR __global const float *
 #else
 #define XPTR __local const float *
 #endif
+/* Where x is of a tile's channel q, and which of the sums is that of channel q, row r, column s. */
 #if X_BLOCK == 1
-#define CHANNEL(i) ((i)*PLANE)
+#define CHANNEL(q) ((q) / KH * PLANE + (q) % KH * LINE)
+#define SUM_OF(q, r, s) ((((q) % KH * kw + (s)) * XC + (q) / KH) * VW)
 #else
-#define CHANNEL(i) (i)
+#define CHANNEL(q) (q)
+#define SUM_OF(q, r, s) ((((r)*kw + (s)) * XC + (q)) * VW)
 #endif
 
 /* acc += dy times x over rows of cols pixels. */
@@ -124,6 +127,11 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
     const int taps = kh * kw, tile = taps * XC * VW, area = in_h * in_w * X_BLOCK;
     const int bands = (out_h + rows - 1) / rows, dy_block = out_h * out_w * VW;
     const int x_blocks = X_BLOCK == 1 ? in_c : c_blocks;
+#if X_BLOCK == 1
+    const int channels = in_c * KH;
+#else
+    const int channels = min(XC, in_c);
+#endif
 #ifdef FLAT
     const int pitch = out_w * VW;
 #else
@@ -156,10 +164,9 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
 #endif
             for (int m = m_first; m < m_last; m += NV) {
                 __global float *sums = part + (size_t)c * c_step + (size_t)m * m_step;
-                for (int r = 0; r < kh; r++) {
+                for (int r = 0; r < (X_BLOCK == 1 ? 1 : kh); r++) {
                     for (int s = 0; s < kw; s += TS) {
-                        for (int c0 = 0; c0 < min(XC, in_c); c0 += TC) {
-                            __global float *to = sums + ((r * kw + s) * XC + c0) * VW;
+                        for (int q = 0; q < channels; q += TC) {
                             VF acc[TC * TS][NV];
 #pragma unroll
                             for (int i = 0; i < TC * TS; i++)
@@ -167,8 +174,7 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
                                 for (int v = 0; v < NV; v++)
                                     acc[i][v] = u0 == u_first
                                                     ? (VF)(0.0f)
-                                                    : vf_load(to + v * tile +
-                                                              (i / TC * XC + i % TC) * VW);
+                                                    : vf_load(sums + v * tile + SUM_OF(q + i % TC, r, s + i / TC));
                             for (int i = 0; i < held; i++) {
                                 const int img = (u0 + i) / bands, row0 = (u0 + i) % bands * rows;
                                 const int n = min(rows, out_h - row0);
@@ -176,19 +182,18 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
                                 __global const float *d =
                                     dy + (plane * m_blocks + m) * dy_block + row0 * out_w * VW;
 #ifdef FLAT
-                                multiply(acc, x + (plane * x_blocks + c) * area + row0 * pitch + c0, d,
+                                multiply(acc, x + (plane * c_blocks + c) * area + row0 * pitch + q, d,
                                          dy_block, 1, n * out_w, 0);
 #else
-                                multiply(acc, u + i * unit + r * dh * pitch + s * DW * X_BLOCK +
-                                         CHANNEL(c0), d, dy_block, n, out_w, row_step * pitch);
+                                multiply(acc, u + i * unit + r * dh * pitch + s * DW * X_BLOCK + CHANNEL(q),
+                                         d, dy_block, n, out_w, row_step * pitch);
 #endif
                             }
 #pragma unroll
                             for (int i = 0; i < TC * TS; i++)
 #pragma unroll
                                 for (int v = 0; v < NV; v++)
-                                    vf_store(acc[i][v],
-                                             to + v * tile + (i / TC * XC + i % TC) * VW);
+                                    vf_store(acc[i][v], sums + v * tile + SUM_OF(q + i % TC, r, s + i / TC));
                         }
                     }
                 }

@@ -27,7 +27,7 @@ struct tiling {
     int copy[2]; /* of x, from row to row, column to column of the copy */
     int step[2]; /* of the copy, from pixel to pixel */
     int c_blocks, m_blocks;
-    size_t plane, local; /* floats of a copied plain channel, of local memory */
+    size_t plane, line, local; /* floats: a copied plain channel, between its rows, local memory */
     size_t units, parts, c_items, m_items;
     size_t tile, part; /* floats */
 };
@@ -48,6 +48,7 @@ static struct tiling tiling_of(const struct conv2d_blocked *g, const int *tv)
                    (size_t)(c->kernel[i] - 1) * (size_t)c->dilation[i] + 1;
     }
     t.plane = lines[0] * lines[1];
+    t.line = lines[1] * (size_t)c->dilation[0];
     if (!t.flat)
         t.local = (size_t)tv[T_HOLD] * t.plane * (size_t)t.xc;
     t.local += (size_t)g->v;
@@ -66,6 +67,15 @@ static struct tiling tiling_of(const struct conv2d_blocked *g, const int *tv)
     return t;
 }
 
+/* Can tiles have tc channels (of a plain x: rows of the filter, of whole channels or of one)? */
+static bool tile_divides(const struct conv2d_blocked *g, const struct tiling *t, int tc)
+{
+    const int kh = g->c.kernel[0];
+    if (g->xv == 1)
+        return t->xc * kh % tc == 0 && (tc % kh == 0 || kh % tc == 0);
+    return t->xc % tc == 0 || tc == g->c.in_c;
+}
+
 bool conv2d_grad_valid(const struct problem *p, const struct caps *caps, const int *tv)
 {
     struct conv2d_blocked g;
@@ -78,8 +88,8 @@ bool conv2d_grad_valid(const struct problem *p, const struct caps *caps, const i
     const struct tiling t = tiling_of(&g, tv);
     const int tc = tv[T_TC];
     return tc * tv[T_TS] * tv[T_NV] <= conv2d_max_tile(g.v) && c->kernel[1] % tv[T_TS] == 0 &&
-           (t.xc % tc == 0 || tc == c->in_c) && t.m_blocks % tv[T_NV] == 0 &&
-           tv[T_MS] % tv[T_NV] == 0 && tv[T_CHUNK] % MIN(tv[T_HOLD], tv[T_CHUNK]) == 0 &&
+           tile_divides(&g, &t, tc) && t.m_blocks % tv[T_NV] == 0 && tv[T_MS] % tv[T_NV] == 0 &&
+           tv[T_CHUNK] % MIN(tv[T_HOLD], tv[T_CHUNK]) == 0 &&
            t.local <= caps->local_bytes / sizeof(float) &&
            t.part <= caps->max_alloc / sizeof(float) && t.tile < 1 << 28;
 }
@@ -91,13 +101,13 @@ static void choose_tile(const struct conv2d_blocked *g, int *tv)
 {
     const struct conv2d *c = &g->c;
     const struct tiling t = tiling_of(g, tv);
-    const int depth = MIN(t.xc, c->in_c);
+    const int depth = g->xv == 1 ? t.xc * c->kernel[0] : MIN(t.xc, c->in_c);
     double best = 0;
     for (int tc = 1; tc <= depth; tc++) {
-        if (t.xc % tc && tc != c->in_c)
+        if (!tile_divides(g, &t, tc))
             continue;
         for (int ts = 1; ts <= c->kernel[1]; ts++) {
-            for (int nv = 1; nv <= 4 && tc * ts * nv <= conv2d_max_tile(g->v); nv++) {
+            for (int nv = 1; nv <= 6 && tc * ts * nv <= conv2d_max_tile(g->v); nv++) {
                 if (c->kernel[1] % ts || t.m_blocks % nv)
                     continue;
                 const int n = tc * ts * nv;
@@ -126,7 +136,8 @@ static void choose_rows(const struct conv2d_blocked *g, const struct caps *caps,
 {
     const struct conv2d *c = &g->c;
     const size_t limit = MIN(caps->local_bytes, (size_t)COPY_BYTES) / sizeof(float);
-    const int pixels = TIME_FLOATS / g->v, area = c->out[0] * c->out[1];
+    const int times = g->xv == 1 || tiling_of(g, tv).flat ? 4 : 1; /* those read dy less often */
+    const int pixels = times * TIME_FLOATS / g->v, area = c->out[0] * c->out[1];
     tv[T_HOLD] = 1;
     tv[T_ROWS] = c->out[0];
     if (area <= pixels) {
@@ -189,8 +200,11 @@ static void define_tile(struct launch *k, const struct conv2d_blocked *g, const 
     launch_define(k, "XC=%d", t->xc);
     launch_define(k, "SW=%d", t->step[1]);
     launch_define(k, "DW=%d", g->c.dilation[1]);
-    if (g->xv == 1)
+    if (g->xv == 1) {
+        launch_define(k, "KH=%d", g->c.kernel[0]);
         launch_define(k, "PLANE=%zu", t->plane);
+        launch_define(k, "LINE=%zu", t->line);
+    }
     if (t->flat)
         launch_define(k, "FLAT");
     if (t->whole)

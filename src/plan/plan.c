@@ -167,6 +167,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     if (!q->no_fusion) {
         TRY(graph_fold(p->g));
         TRY(graph_fuse(p->g));
+        TRY(graph_fuse_steps(p->g, caps));
         if (!op_is_forced(&op_conv2d, q->variant))
             TRY(graph_layout(p->g, caps, q->exact));
         TRY(graph_hoist(p->g));
