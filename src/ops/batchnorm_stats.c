@@ -157,8 +157,12 @@ static int split_plan(const struct problem *p, const struct caps *caps, const in
 
 static const struct variant variants[] = {
     {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
-    {.name = "split", .tunables = split_tunables, .applicable = split_applicable,
-     .pays = split_pays, .valid = split_valid, .plan = split_plan},
+    {.name = "split",
+     .tunables = split_tunables,
+     .applicable = split_applicable,
+     .pays = split_pays,
+     .valid = split_valid,
+     .plan = split_plan},
     {.name = "ref",
      .tunables = row_tunables,
      .defaults = row_defaults,
