@@ -1,7 +1,7 @@
 /* conv2d_blocked/ref: one work-item an element of y. in_c and out_c are those of one group.
  *
  * Defines: DIRECT, DEPTHWISE or WINOGRAD, the form of w; BLOCK channels of y, X_BLOCK of x
- * together; BIAS; those of conv2d_ref.cl. */
+ * together; BIAS; for WINOGRAD its OUT and WINDOW; those of conv2d_ref.cl. */
 
 #ifdef BIAS
 #define BIAS_PARAM , __global const float *restrict b
@@ -17,21 +17,30 @@ static inline float at(__global const float *x, int c, int h, int w, int in_h, i
 }
 
 #ifdef WINOGRAD
-/* Rows of the transforms of F(4x4, 3x3): B^T for the image, A^T for the result (Lavin and Gray
- * 2015). */
+/* Rows of the transforms: B^T for the image, A^T for the result (Lavin and Gray 2015). */
+#if WINDOW == 6
 __constant float BT[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
                              {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+#if OUT == 4
 __constant float AT[4][6] = {
     {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
+#else
+__constant float AT[2][6] = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 1}};
+#endif
+#else
+__constant float BT[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+__constant float AT[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+#endif
+#define PLACES (WINDOW * WINDOW)
 
-/* Element (i, j) of B^T d B, d the 6 x 6 part of x from (h, w) on. */
+/* Element (i, j) of B^T d B, d the window of x from (h, w) on. */
 static inline float spread(__global const float *x, int c, int h, int w, int in_h, int in_w, int i,
                            int j)
 {
     float v = 0.0f;
-    for (int r = 0; r < 6; r++) {
+    for (int r = 0; r < WINDOW; r++) {
         float row = 0.0f;
-        for (int s = 0; s < 6; s++)
+        for (int s = 0; s < WINDOW; s++)
             row = FMA(BT[j][s], at(x, c, h + r, w + s, in_h, in_w), row);
         v = FMA(BT[i][r], row, v);
     }
@@ -52,13 +61,13 @@ __kernel void conv2d_blocked_ref(__global float *restrict y, __global const floa
     __global const float *xg = x + (size_t)img * GROUPS * in_c * in_h * in_w;
     float v = 0.0f;
 #ifdef WINOGRAD
-    const int h = oh / 4 * 4 - PT, s = ow / 4 * 4 - PL;
-    for (int j = 0; j < 36; j++) {
+    const int h = oh / OUT * OUT - PT, s = ow / OUT * OUT - PL;
+    for (int j = 0; j < PLACES; j++) {
         float m = 0.0f;
         for (int c = 0; c < in_c; c++)
-            m = FMA(spread(xg, group * in_c + c, h, s, in_h, in_w, j / 6, j % 6),
-                    w[(((size_t)block * 36 + j) * in_c + c) * BLOCK + lane], m);
-        v = FMA(AT[oh % 4][j / 6] * AT[ow % 4][j % 6], m, v);
+            m = FMA(spread(xg, group * in_c + c, h, s, in_h, in_w, j / WINDOW, j % WINDOW),
+                    w[(((size_t)block * PLACES + j) * in_c + c) * BLOCK + lane], m);
+        v = FMA(AT[oh % OUT][j / WINDOW] * AT[ow % OUT][j % WINDOW], m, v);
     }
 #else
     for (int c = 0; c < in_c; c++) {

@@ -2,21 +2,41 @@
  * filter or no channel is zero. Depthwise filters and biases come as filters of one channel.
  *
  * Filter m of a group of `per` begins `lane` floats behind the one before, its channel `in` floats
- * behind the one before, groups `group`. Defines: WINOGRAD; TURNED, taps in reverse order; BLOCK
- * filters, X_BLOCK channels together. */
+ * behind the one before, groups `group`. Defines: WINOGRAD with its WINDOW, 6 or 4, and the filter's
+ * TAPS, 3 or 5; TURNED, taps in reverse order; BLOCK filters, X_BLOCK channels together. */
 
 #ifdef WINOGRAD
-/* One row or column of G g: the filter's values at the points 0, 1, -1, 2, -2 and infinity (Lavin
- * and Gray 2015, section 4.1). Divided, not multiplied: multiples of 24 stay whole. */
-static inline void spread(float *to, int step, float a, float b, float c)
+/* One row or column of G g: the filter's values at the points 0, 1, -1, infinity, for WINDOW 6 also
+ * 2 and -2 (Lavin and Gray 2015, section 4.1). Divided, not multiplied: multiples of 24 stay whole.
+ */
+static inline void spread(float *to, int step, const float *g, int next)
 {
-    to[0] = a / 4.0f;
-    to[step] = -(a + b + c) / 6.0f;
-    to[2 * step] = (b - a - c) / 6.0f;
-    to[3 * step] = (a + 2.0f * b + 4.0f * c) / 24.0f;
-    to[4 * step] = (a - 2.0f * b + 4.0f * c) / 24.0f;
-    to[5 * step] = c;
+    float even = g[0] + g[2 * next], odd = g[next];
+#if TAPS == 5
+    const float far = g[4 * next];
+    even += far;
+    odd += g[3 * next];
+#endif
+    to[(WINDOW - 1) * step] = g[(TAPS - 1) * next];
+#if WINDOW == 4
+    to[0] = g[0];
+    to[step] = (even + odd) / 2.0f;
+    to[2 * step] = (even - odd) / 2.0f;
+#else
+    to[0] = g[0] / 4.0f;
+    to[step] = -(even + odd) / 6.0f;
+    to[2 * step] = (odd - even) / 6.0f;
+    even = g[0] + 4.0f * g[2 * next];
+    odd = 2.0f * g[next];
+#if TAPS == 5
+    even += 16.0f * far;
+    odd += 8.0f * g[3 * next];
+#endif
+    to[3 * step] = (even + odd) / 24.0f;
+    to[4 * step] = (even - odd) / 24.0f;
+#endif
 }
+#define PLACES (WINDOW * WINDOW)
 #endif
 #ifdef TURNED
 #define TAP(t) (taps - 1 - (t))
@@ -35,17 +55,17 @@ __kernel void conv2d_pack_ref(__global float *restrict y, __global const float *
 #ifdef WINOGRAD
     const int c = i / BLOCK % (blocks * X_BLOCK), b = i / BLOCK / (blocks * X_BLOCK);
     const int m = b * BLOCK + i % BLOCK;
-    float g[9], rows[18], all[36];
-    for (int j = 0; j < 9; j++)
+    float g[TAPS * TAPS], rows[WINDOW * TAPS], all[PLACES];
+    for (int j = 0; j < TAPS * TAPS; j++)
         g[j] = m < filters && c < depth
                    ? w[(size_t)(m / per) * group + (size_t)(m % per) * lane + (size_t)c * in + TAP(j)]
                    : 0.0f;
-    for (int j = 0; j < 3; j++)
-        spread(rows + j, 3, g[j], g[3 + j], g[6 + j]);
-    for (int j = 0; j < 6; j++)
-        spread(all + 6 * j, 1, rows[3 * j], rows[3 * j + 1], rows[3 * j + 2]);
-    for (int j = 0; j < 36; j++)
-        y[(((size_t)b * 36 + j) * blocks * X_BLOCK + c) * BLOCK + i % BLOCK] = all[j];
+    for (int j = 0; j < TAPS; j++)
+        spread(rows + j, TAPS, g + j, TAPS);
+    for (int j = 0; j < WINDOW; j++)
+        spread(all + WINDOW * j, 1, rows + TAPS * j, 1);
+    for (int j = 0; j < PLACES; j++)
+        y[(((size_t)b * PLACES + j) * blocks * X_BLOCK + c) * BLOCK + i % BLOCK] = all[j];
 #else
     const int tap = i / (BLOCK * X_BLOCK) % taps;
     const int row = i / (BLOCK * X_BLOCK) / taps; /* output block, then input block */

@@ -11,34 +11,53 @@
 #ifdef WINOGRAD
 #define TILE __local float *
 #define TAP_STEP VW
-#define IN_STEP (9 * VW)
+#define IN_STEP (TAPS * TAPS * VW)
+#define PLACES (WINDOW * WINDOW)
 
 /* As in conv2d_pack_ref.cl, for VW filters. */
-static inline void spread(VF *to, int step, VF a, VF b, VF c)
+static inline void spread(VF *to, int step, const VF *g, int next)
 {
-    to[0] = a / 4.0f;
-    to[step] = -(a + b + c) / 6.0f;
-    to[2 * step] = (b - a - c) / 6.0f;
-    to[3 * step] = (a + 2.0f * b + 4.0f * c) / 24.0f;
-    to[4 * step] = (a - 2.0f * b + 4.0f * c) / 24.0f;
-    to[5 * step] = c;
+    VF even = g[0] + g[2 * next], odd = g[next];
+#if TAPS == 5
+    const VF far = g[4 * next];
+    even += far;
+    odd += g[3 * next];
+#endif
+    to[(WINDOW - 1) * step] = g[(TAPS - 1) * next];
+#if WINDOW == 4
+    to[0] = g[0];
+    to[step] = (even + odd) / 2.0f;
+    to[2 * step] = (even - odd) / 2.0f;
+#else
+    to[0] = g[0] / 4.0f;
+    to[step] = -(even + odd) / 6.0f;
+    to[2 * step] = (odd - even) / 6.0f;
+    even = g[0] + 4.0f * g[2 * next];
+    odd = 2.0f * g[next];
+#if TAPS == 5
+    even += 16.0f * far;
+    odd += 8.0f * g[3 * next];
+#endif
+    to[3 * step] = (even + odd) / 24.0f;
+    to[4 * step] = (even - odd) / 24.0f;
+#endif
 }
 
-/* One channel's filters g, 9 vectors, to 36 vectors `step` floats apart. */
+/* One channel's filters g to PLACES vectors `step` floats apart. */
 static inline void transform(__global float *y, __local const float *g, size_t step)
 {
-    VF v[9], rows[18], all[36];
+    VF v[TAPS * TAPS], rows[WINDOW * TAPS], all[PLACES];
 #pragma unroll
-    for (int j = 0; j < 9; j++)
+    for (int j = 0; j < TAPS * TAPS; j++)
         v[j] = vf_load_local(g + j * VW);
 #pragma unroll
-    for (int j = 0; j < 3; j++)
-        spread(rows + j, 3, v[j], v[3 + j], v[6 + j]);
+    for (int j = 0; j < TAPS; j++)
+        spread(rows + j, TAPS, v + j, TAPS);
 #pragma unroll
-    for (int j = 0; j < 6; j++)
-        spread(all + 6 * j, 1, rows[3 * j], rows[3 * j + 1], rows[3 * j + 2]);
+    for (int j = 0; j < WINDOW; j++)
+        spread(all + WINDOW * j, 1, rows + TAPS * j, 1);
 #pragma unroll
-    for (int j = 0; j < 36; j++)
+    for (int j = 0; j < PLACES; j++)
         vf_store(all[j], y + j * step);
 }
 #define LOCAL_PARAM , __local float *restrict u
@@ -83,7 +102,7 @@ conv2d_pack_tiles(__global float *restrict y, __global const float *restrict w, 
         const size_t step = (size_t)blocks * X_BLOCK * VW;
         fill(u, w + (size_t)c * in, nf, nc, taps, lane, in);
         for (int i = 0; i < X_BLOCK; i++)
-            transform(y + get_global_id(1) * 36 * step + (c + i) * VW, u + i * IN_STEP, step);
+            transform(y + get_global_id(1) * PLACES * step + (c + i) * VW, u + i * IN_STEP, step);
 #else
         fill(y + (get_global_id(1) * blocks + b) * taps * X_BLOCK * VW, w + (size_t)c * in, nf, nc,
              taps, lane, in);

@@ -24,7 +24,7 @@ from clitest import ENV, EXE, SEED, TMP, bad, doc, empty, good, main, need, ocel
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 rng = random.Random(SEED)
 
-COMMANDS = ["devices", "train", "eval", "classify", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
+COMMANDS = ["devices", "train", "eval", "classify", "visualize", "run", "export", "info", "dump", "bench", "onnx-test", "doctor"]
 FILES = {"checkpoint", "metrics.csv", "curves.svg", "model.onnx", "labels.txt", "samples"}
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
@@ -102,11 +102,12 @@ def wrong_usage():
         if c not in ("onnx-test", "classify"):
             bad(2, c, "a", "b", "c")
         bad(2, c, "--device", "", says="--device")
-    for c in ("train", "eval", "classify", "info", "dump", "bench"):
+    for c in ("train", "eval", "classify", "visualize", "info", "dump", "bench"):
         bad(2, c, says=c)
     bad(2, "classify", "lenet5", says="IMAGE")
     bad(2, "train", "lenet5", says="--data")
     bad(2, "eval", "lenet5", says="--data")
+    bad(2, "visualize", "lenet5", says="--out")
 
 
 @test
@@ -836,6 +837,48 @@ def resume_after_the_end():
     d = doc(*SHORT, "--out", out, "--resume")
     assert d["resumed"] and checkpoint(out) == before
     assert d["test_accuracy"] == doc("eval", out, *SOURCE)["accuracy"]
+
+
+# ---- Pictures of what was learnt ----
+
+
+def png_size(path):
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n", path
+    return struct.unpack(">II", data[16:24])
+
+
+@test
+def visualize():
+    model, out = trained("a"), TMP / "seen"
+    image = sorted((model / "samples").iterdir())[0]
+    d = doc("visualize", model, "--image", image, "--layer", "conv2", "--top", 4, *SOURCE, "--out", out)
+    names = ["filters.png", "input.png", "maps.png", "deconvnet.png", "patches.png", "confusion.svg", "curves.svg"]
+    assert d["files"] == names, d
+    assert {p.name for p in out.iterdir()} == {*names, "index.html"}
+    page = (out / "index.html").read_text()
+    assert re.findall(r'src="([^"]*)"', page) == names and "http" not in page
+    for name in names[:5]:
+        assert min(png_size(out / name)) >= 28, name
+    # 16 maps in four rows, four projections in two.
+    assert png_size(out / "maps.png")[0] == png_size(out / "maps.png")[1]
+    assert png_size(out / "deconvnet.png")[0] == png_size(out / "deconvnet.png")[1]
+    counts = re.findall(r'fill="(#[0-9a-f]+)" fill-opacity="[0-9.]*"/><text [^>]*>(\d+)<', (out / "confusion.svg").read_text())
+    assert sum(int(n) for _, n in counts) == 200
+    right = sum(int(n) for colour, n in counts if colour == "#1d4ed8")
+    assert abs(right / 200 - doc("eval", model, *SOURCE)["accuracy"]) < 1e-6, right
+
+
+@test
+def visualize_files_and_failures():
+    model, out = trained("a"), TMP / "seen2"
+    assert doc("visualize", model / "model.onnx", "--input", "1x1x28x28", "--out", out)["files"] == ["filters.png"]
+    bad(1, "visualize", model, "--out", TMP / "no" / "where", says="no/where")
+    bad(1, "visualize", model, "--image", "/nowhere.png", "--out", out, says="/nowhere.png")
+    image = sorted((model / "samples").iterdir())[0]
+    bad(1, "visualize", model, "--image", image, "--layer", "conv9", "--out", out, says="conv1, conv2")
+    bad(2, "visualize", model, "--image", image, "--preprocess", "upside=down", "--out", out, says="--preprocess")
+    bad(2, "visualize", model, "--top", 0, "--out", out, says="--top")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ static const char usage[] =
     "  --max-macs N     leave out problems of more multiply-adds\n"
     "  --max-items N    leave out settings that launch more work-items\n"
     "  --settings N     at most N settings of tunables a problem (default 3)\n"
+    "  --set LIST       these tunables, NAME=N,NAME=N.., instead of their defaults, and no others; "
+    "where they\n"
+    "                   do not fit the problem is left out\n"
     "  --exact          one run with whole numbers, buffers without canaries: for a checker that "
     "runs the\n"
     "                   kernels\n"
@@ -35,7 +38,7 @@ static const char usage[] =
 
 struct options {
     bool tap, bench, list, exact, gpu;
-    const char *device, *variant;
+    const char *device, *variant, *set;
     uint64_t seed;
     int random, settings;
     double max_macs, max_items;
@@ -118,8 +121,9 @@ static bool check_setting(const struct trials *t, const struct subject *subject,
 {
     struct text words = {0};
     bool good = true;
-    int last = subject->exact ? FILL_INTEGER : FILL_REAL;
-    for (int m = FILL_INTEGER; m <= last && good; m++) {
+    const bool noisy = subject->variant->noise > 0;
+    int last = subject->exact && !noisy ? FILL_INTEGER : FILL_REAL;
+    for (int m = noisy ? FILL_REAL : FILL_INTEGER; m <= last && good; m++) {
         good = subject_check(subject, &t->mode[m], &words);
         if (good)
             continue;
@@ -165,7 +169,11 @@ static void run_variant(struct session *s, const struct problem *p, const struct
         good = false;
     }
     int left_out = 0;
-    for (int i = 0; i < n && good; i++) {
+    if (s->opt.set && n > 0) {
+        n = 1;
+        left_out = !change_setting(p, caps, v, s->opt.set, tv[0]);
+    }
+    for (int i = left_out; i < n && good; i++) {
         if (s->opt.max_items > 0 && work_items(p, caps, v, tv[i]) > s->opt.max_items) {
             left_out++;
             continue;
@@ -185,7 +193,7 @@ static void run_variant(struct session *s, const struct problem *p, const struct
         s->n++;
         printf("%s '%s' (%d settings)\n", name, text, n);
     } else {
-        report(s, good, n > 0 && left_out == n ? "too many work-items" : NULL, name, text);
+        report(s, good, n > 0 && left_out == n ? "not such settings" : NULL, name, text);
     }
     if (!good)
         report_failure(s, name, text, &why);
@@ -362,6 +370,7 @@ enum {
     MAX_MACS,
     MAX_ITEMS,
     SETTINGS,
+    SET,
     EXACT,
     GPU,
     BENCH,
@@ -378,6 +387,7 @@ static const struct option long_options[] = {
     {"max-macs", required_argument, NULL, MAX_MACS},
     {"max-items", required_argument, NULL, MAX_ITEMS},
     {"settings", required_argument, NULL, SETTINGS},
+    {"set", required_argument, NULL, SET},
     {"exact", no_argument, NULL, EXACT},
     {"gpu", no_argument, NULL, GPU},
     {"bench", no_argument, NULL, BENCH},
@@ -415,6 +425,9 @@ static int parse_options(int argc, char **argv, struct options *o)
             break;
         case SETTINGS:
             o->settings = atoi(optarg);
+            break;
+        case SET:
+            o->set = optarg;
             break;
         case EXACT:
             o->exact = true;

@@ -122,14 +122,14 @@ static bool says_something(const struct trial *t, const struct result *r, const 
     return false;
 }
 
-bool compare(const struct trial *t, int k, const double *got, struct text *why)
+bool compare(const struct trial *t, int k, const double *got, int noise, struct text *why)
 {
     const struct result *r = &t->result[k];
     int64_t n = shape_count(&r->desc.shape), bad = 0, first = -1;
     for (int64_t i = 0; i < n; i++) {
         /* An exact result must also be of the type. */
         double want = r->bound[i] == 0 ? as_type(r->desc.dtype, r->want[i]) : r->want[i];
-        if (within(r->desc.dtype, got[i], want, r->bound[i]))
+        if (within(r->desc.dtype, got[i], want, MAX(noise, 1) * r->bound[i]))
             continue;
         first = bad++ ? first : i;
     }
@@ -140,7 +140,7 @@ bool compare(const struct trial *t, int k, const double *got, struct text *why)
     if (bad) {
         text_add(why, "%s: %lld of %lld wrong, first [%lld]: got %.9g, want %.9g, bound %.3g",
                  result_name(t, r), (long long)bad, (long long)n, (long long)first, got[first],
-                 r->want[first], r->bound[first]);
+                 r->want[first], MAX(noise, 1) * r->bound[first]);
         return false;
     }
     return says_something(t, r, got, n, why);

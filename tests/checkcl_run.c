@@ -84,7 +84,8 @@ static const struct block *result_block(const struct setup *u, const struct tria
     return &u->block[r->updated ? r->index : t->p->n_in + r->index];
 }
 
-static bool compare_all(const struct setup *u, const struct trial *t, struct text *why)
+static bool compare_all(const struct setup *u, const struct subject *s, const struct trial *t,
+                        struct text *why)
 {
     for (int k = 0; k < t->n_results; k++) {
         const struct block *b = result_block(u, t, k);
@@ -92,7 +93,7 @@ static bool compare_all(const struct setup *u, const struct trial *t, struct tex
         double *got = malloc((size_t)n * sizeof(*got));
         for (int64_t i = 0; got && i < n; i++)
             got[i] = element_load(b->got + b->offset, t->result[k].desc.dtype, i);
-        bool good = got && compare(t, k, got, why);
+        bool good = got && compare(t, k, got, s->variant->noise, why);
         free(got);
         if (!good)
             return false;
@@ -124,7 +125,7 @@ bool subject_check(const struct subject *s, const struct trial *t, struct text *
     TRY(subject_setup(&u, s, t->p));
     prepare(&u, t, 0xFF);
     TRY(setup_run(&u, s->exact != NULL));
-    if (!untouched(&u, t->p, why) || !compare_all(&u, t, why))
+    if (!untouched(&u, t->p, why) || !compare_all(&u, s, t, why))
         goto out;
     good = s->exact != NULL;
     for (int k = 0; k < t->n_results && !s->exact; k++) {

@@ -1,4 +1,5 @@
 /* A trial: a problem with its data; and the settings of tunables to try. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "checkcl_trial.h"
@@ -75,6 +76,18 @@ int settings(const struct problem *p, const struct caps *caps, const struct vari
         memcpy(tv[1 + random_at(seed, 5, (uint64_t)n) % (uint64_t)(n - 1)], tv[n - 1],
                sizeof(tv[0]));
     return n;
+}
+
+bool change_setting(const struct problem *p, const struct caps *caps, const struct variant *v,
+                    const char *list, int *tv)
+{
+    for (int i = 0; v->tunables && v->tunables[i].name; i++) {
+        const size_t n = strlen(v->tunables[i].name);
+        for (const char *s = list; s; s = strchr(s, ',') ? strchr(s, ',') + 1 : NULL)
+            if (strncmp(s, v->tunables[i].name, n) == 0 && s[n] == '=')
+                tv[i] = atoi(s + n + 1);
+    }
+    return !v->valid || v->valid(p, caps, tv);
 }
 
 void print_setting(const struct variant *v, const int *tv, struct text *out)

@@ -40,6 +40,9 @@ void trial_free(struct trial *t);
 #define MAX_SETTINGS 64
 int settings(const struct problem *p, const struct caps *caps, const struct variant *v, int limit,
              uint64_t seed, int tv[MAX_SETTINGS][MAX_TUNABLES]);
+/* Changes the tunables that the list "NAME=N,NAME=N.." names; false: that does not fit. */
+bool change_setting(const struct problem *p, const struct caps *caps, const struct variant *v,
+                    const char *list, int *tv);
 /* Work-items of all launches; 0 when it cannot be planned, which running it will say. */
 double work_items(const struct problem *p, const struct caps *caps, const struct variant *v,
                   const int *tv);
@@ -51,8 +54,8 @@ void fill_inputs(struct trial *t);
 /* Adds the epilogue to result 0, which the oracle computed without, and sets all bounds
  * (checkcl_compare.c). */
 bool set_bounds(struct trial *t, struct text *why);
-/* Are the device's values within the bounds, and do they say anything? */
-bool compare(const struct trial *t, int k, const double *got, struct text *why);
+/* Are the device's values within `noise` times the bounds (0: 1), and do they say anything? */
+bool compare(const struct trial *t, int k, const double *got, int noise, struct text *why);
 /* v as an element of that type can hold it (checkcl_run.c). */
 double as_type(enum ocelli_dtype type, double v);
 

@@ -100,6 +100,9 @@ def vgg(name):
         m = getattr(tv, name)()
         m.avgpool = nn.Identity()  # it only acts where the image is not 224x224, and there ours has none
         m.classifier[0] = nn.Linear(512 * (size // 32) ** 2, 4096)
+        for conv in m.features:
+            if name.endswith("_bn") and isinstance(conv, nn.Conv2d):
+                conv.bias = None  # the normalisation takes any constant away again: ours have none
         return m
 
     return make

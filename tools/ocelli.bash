@@ -19,7 +19,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "torchvision caffe keras [-1,1] unit" -- "$cur")
         return
         ;;
-    --out | --input | --list | --labels)
+    --out | --input | --list | --labels | --image)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -47,7 +47,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     else
         words=
-        [[ $command =~ ^(train|eval|info|dump|bench|run|export)$ ]] &&
+        [[ $command =~ ^(train|eval|visualize|info|dump|bench|run|export)$ ]] &&
             words=$("${COMP_WORDS[0]}" info no.network 2>&1 | sed -n 's/.*network (\([^)]*\)).*/\1/p' | tr -d ,)
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur"
             [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur"

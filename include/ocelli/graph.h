@@ -111,6 +111,14 @@ OCELLI_API int ocelli_graph_output(const struct ocelli_graph *g, int i, struct o
 OCELLI_API int ocelli_gradients(struct ocelli_graph *g, ocelli_value loss, const ocelli_value *wrt,
                                 int n, ocelli_value *grads);
 
+/* Appends the way back from v to x of a deconvnet (Zeiler and Fergus 2013): what in x an activation answers to. start,
+ * of v's shape, holds the activations that are kept, the others being 0. It goes back as a gradient does (transposed
+ * filters, maxima to where they were), but each ReLU on the way rectifies it, and an LRN is passed by. Returns a value
+ * of x's shape, or OCELLI_NONE with the graph's status set: UNSUPPORTED (an operation on the way has no gradient), SHAPE,
+ * INVALID (v does not depend on x), MEMORY. */
+OCELLI_API ocelli_value ocelli_deconvnet(struct ocelli_graph *g, ocelli_value v, ocelli_value start,
+                                         ocelli_value x);
+
 enum ocelli_optimizer {
     OCELLI_SGD = 0,
     OCELLI_NESTEROV,
@@ -168,6 +176,8 @@ struct ocelli_layer {
     int64_t parameters; /* weight elements that this layer is the first to use */
     int64_t macs;       /* multiply-adds */
     int64_t bytes;      /* read and written when nothing is fused */
+    ocelli_value in, value; /* its first input and output, OCELLI_NONE: it has none */
+    const char *weight;     /* the name of its second input where that is a weight, else NULL */
 };
 
 /* Thread-safety: the strings belong to the graph. */

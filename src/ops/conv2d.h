@@ -67,7 +67,19 @@ void conv2d_implicit_defaults(const struct problem *p, const struct caps *caps, 
 bool conv2d_implicit_valid(const struct problem *p, const struct caps *caps, const int *tv);
 int conv2d_implicit_plan(const struct problem *p, const struct caps *caps, const int *tv,
                          struct launches *l);
-/* Of conv2d_bwd_weights: cl/conv2d_bwd_weights_implicit.cl. */
+/* ---- Variant `winograd` of both, on graphics processors: cl/conv2d_winograd.cl ---- */
+
+#define CONV2D_TILES_NOISE 16
+extern const struct tunable conv2d_tiles_tunables[];
+bool conv2d_tiles_applicable(const struct problem *p, const struct caps *caps);
+bool conv2d_tiles_pays(const struct problem *p, const struct caps *caps);
+void conv2d_tiles_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_tiles_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_tiles_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                      struct launches *l);
+
+/* ---- Variant `implicit` of conv2d_bwd_weights: cl/conv2d_bwd_weights_implicit.cl, tile_tunables ---- */
+
 bool conv2d_bwd_weights_implicit_applicable(const struct problem *p, const struct caps *caps);
 void conv2d_bwd_weights_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv);
 bool conv2d_bwd_weights_implicit_valid(const struct problem *p, const struct caps *caps,

@@ -46,10 +46,11 @@ static struct ocelli_shape plain_filter(const struct problem *p, int xv, int *v)
         return none;
     if (a->form == FORM_DEPTHWISE)
         return d[0] == x->dim[1] ? OCELLI_SHAPE(d[0] * *v, 1, d[1], d[2]) : none;
-    return d[1] == 36 ? OCELLI_SHAPE(d[0] * *v, d[2], 3, 3) : none;
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
+    return d[1] == f.window * f.window ? OCELLI_SHAPE(d[0] * *v, d[2], f.taps, f.taps) : none;
 }
 
-static bool is_plain_3x3(const struct ocelli_conv2d_params *c)
+static bool is_dense(const struct ocelli_conv2d_params *c)
 {
     return c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 && c->dilation[1] == 1;
 }
@@ -67,7 +68,7 @@ int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p)
         return misfit(p);
     const struct ocelli_shape w = plain_filter(p, g.xv, &g.v);
     const int64_t channels = x->dim[1] * g.xv;
-    if (w.rank == 0 || (g.form == FORM_WINOGRAD && !is_plain_3x3(&conv)))
+    if (w.rank == 0 || (conv2d_winograd_of(g.form).window && !is_dense(&conv)))
         return misfit(p);
     if (g.form == FORM_DEPTHWISE) {
         if (conv.groups != 1)
@@ -212,18 +213,26 @@ static int depthwise_plan(const struct problem *p, const struct caps *caps, cons
 static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l)
 {
-    static const char *const word[] = {
-        [FORM_DIRECT] = "DIRECT", [FORM_DEPTHWISE] = "DEPTHWISE", [FORM_WINOGRAD] = "WINOGRAD"};
+    static const char *const word[] = {[FORM_DIRECT] = "DIRECT",
+                                       [FORM_DEPTHWISE] = "DEPTHWISE",
+                                       [FORM_WINOGRAD] = "WINOGRAD",
+                                       [FORM_WINOGRAD_2X3] = "WINOGRAD",
+                                       [FORM_WINOGRAD_2X5] = "WINOGRAD"};
     (void)caps;
     struct conv2d_blocked g;
     int err = conv2d_blocked_geometry(&g, p);
     if (err)
         return err;
+    const struct winograd f = conv2d_winograd_of(g.form);
     const size_t n = (size_t)shape_count(&p->out[0].shape);
     struct launch *k = launch_add(l, "conv2d_blocked_ref", "conv2d_blocked_ref");
     launch_define(k, "%s", word[g.form]);
     launch_define(k, "BLOCK=%d", g.v);
     launch_define(k, "X_BLOCK=%d", g.xv);
+    if (f.window) {
+        launch_define(k, "OUT=%d", f.out);
+        launch_define(k, "WINDOW=%d", f.window);
+    }
     conv2d_define(k, &g.c);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);

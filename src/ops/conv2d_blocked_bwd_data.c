@@ -35,8 +35,7 @@ static int misfit(const struct problem *p)
                 shape_text(&p->in[0].shape, y), shape_text(&p->in[1].shape, w));
 }
 
-/* The forward convolution: v is the block of dx, xv that of dy. */
-static int geometry(struct conv2d_blocked *out, const struct problem *p)
+int conv2d_phases_geometry(struct conv2d_blocked *out, const struct problem *p)
 {
     const struct conv2d_blocked_bwd_data_attr *a = p->attr;
     const struct ocelli_shape *dy = &p->in[0].shape, *w = &p->in[1].shape;
@@ -77,7 +76,7 @@ static int infer(struct problem *p)
     int err;
     struct conv2d_blocked g;
     TRY(check_floats(p));
-    TRY(geometry(&g, p));
+    TRY(conv2d_phases_geometry(&g, p));
     const struct conv2d *c = &g.c;
     p->out[0] = (struct desc){
         OCELLI_F32, {5, {c->n, (int64_t)c->groups * c->in_c / g.v, c->in[0], c->in[1], g.v}}};
@@ -89,7 +88,7 @@ static struct cost cost(const struct problem *p)
 {
     const struct conv2d_blocked_bwd_data_attr *a = p->attr;
     struct conv2d_blocked g;
-    if (geometry(&g, p) != 0)
+    if (conv2d_phases_geometry(&g, p) != 0)
         return (struct cost){0};
     return conv2d_blocked_cost(&g, a->channels);
 }
@@ -101,7 +100,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 {
     (void)caps;
     struct conv2d_blocked g;
-    int err = geometry(&g, p);
+    int err = conv2d_phases_geometry(&g, p);
     if (err)
         return err;
     const size_t n = (size_t)shape_count(&p->out[0].shape);
@@ -122,6 +121,12 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
+    {.name = "direct", /* cl/conv2d_blocked_direct.cl */
+     .tunables = conv2d_tile_tunables,
+     .applicable = conv2d_phases_applicable,
+     .defaults = conv2d_phases_defaults,
+     .valid = conv2d_phases_valid,
+     .plan = conv2d_phases_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };

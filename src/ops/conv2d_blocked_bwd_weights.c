@@ -28,8 +28,7 @@ static int misfit(const struct problem *p)
                 a->channels[1]);
 }
 
-/* The forward convolution on the channels that there are: v is the block of dy, xv that of x. */
-static int geometry(struct conv2d_blocked *out, const struct problem *p)
+int conv2d_grad_geometry(struct conv2d_blocked *out, const struct problem *p)
 {
     const struct conv2d_blocked_bwd_weights_attr *a = p->attr;
     const struct ocelli_shape *x = &p->in[0].shape, *dy = &p->in[1].shape;
@@ -66,7 +65,7 @@ static int infer(struct problem *p)
     int err;
     struct conv2d_blocked g;
     TRY(check_floats(p));
-    TRY(geometry(&g, p));
+    TRY(conv2d_grad_geometry(&g, p));
     const struct conv2d *c = &g.c;
     p->out[0] = (struct desc){OCELLI_F32, OCELLI_SHAPE((int64_t)c->groups * c->out_c, c->in_c,
                                                        c->kernel[0], c->kernel[1])};
@@ -77,7 +76,89 @@ out:
 static struct cost cost(const struct problem *p)
 {
     struct conv2d_blocked g;
-    return geometry(&g, p) == 0 ? conv2d_cost(&g.c) : (struct cost){0};
+    return conv2d_grad_geometry(&g, p) == 0 ? conv2d_cost(&g.c) : (struct cost){0};
+}
+
+/* ---- depthwise ---- */
+
+enum { ROWS, CHUNK };
+static const struct tunable depthwise_tunables[] = {
+    [ROWS] = {"ROWS", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 1024, 0}},
+    [CHUNK] = {"CHUNK", (const int[]){1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 1024, 0}},
+    {0},
+};
+/* Not the number of cores: parts decide the order of additions, and so the result's last bits. */
+#define WANT_ITEMS 16
+
+static bool depthwise_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct conv2d_blocked g;
+    return caps->cpu_style && conv2d_grad_geometry(&g, p) == 0 && g.form == FORM_DEPTHWISE &&
+           g.xv == g.v && g.c.kernel[1] <= 16; /* its columns are unrolled */
+}
+
+static void depthwise_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d_blocked g;
+    (void)caps;
+    if (conv2d_grad_geometry(&g, p) != 0)
+        return;
+    const size_t n = (size_t)g.c.n, height = (size_t)g.c.out[0];
+    const size_t parts = div_up(WANT_ITEMS, div_up((size_t)g.c.groups, (size_t)g.v));
+    const size_t bands = MIN(div_up(parts, n), height);
+    tv[ROWS] = (int)div_up(height, bands);
+    tv[CHUNK] = (int)div_up(n * div_up(height, (size_t)tv[ROWS]), parts);
+}
+
+static int depthwise_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                          struct launches *l)
+{
+    (void)caps;
+    struct conv2d_blocked g;
+    int err = conv2d_grad_geometry(&g, p);
+    if (err)
+        return err;
+    const struct conv2d *c = &g.c;
+    const int taps = c->kernel[0] * c->kernel[1];
+    const size_t units = (size_t)c->n * div_up((size_t)c->out[0], (size_t)tv[ROWS]);
+    const size_t blocks = div_up((size_t)c->groups, (size_t)g.v);
+    const size_t parts = div_up(units, (size_t)tv[CHUNK]);
+    const int part = launch_scratch(l, parts * blocks * (size_t)(taps * g.v) * sizeof(float));
+    for (int stage = 0; stage < 2; stage++) {
+        struct launch *k = launch_add(l, "conv2d_blocked_bwd_weights_depthwise",
+                                      stage ? "conv2d_blocked_bwd_weights_depthwise_sum"
+                                            : "conv2d_blocked_bwd_weights_depthwise");
+        launch_define(k, "VW=%d", g.v);
+        launch_define(k, "KW=%d", c->kernel[1]);
+        launch_define(k, "SW=%d", c->stride[1]);
+        launch_define(k, "DW=%d", c->dilation[1]);
+        if (stage == 1) {
+            launch_out(k, "dw", 0);
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_READ);
+            launch_int(k, "parts", (int)parts);
+            launch_int(k, "channels", c->groups);
+            launch_int(k, "taps", taps);
+            launch_grid1(k, blocks, 1);
+            continue;
+        }
+        launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_WRITE);
+        launch_in(k, "x", 0);
+        launch_in(k, "dy", 1);
+        launch_int(k, "units", (int)units);
+        launch_int(k, "chunk", tv[CHUNK]);
+        launch_int(k, "rows", tv[ROWS]);
+        launch_int(k, "in_h", c->in[0]);
+        launch_int(k, "in_w", c->in[1]);
+        launch_int(k, "out_h", c->out[0]);
+        launch_int(k, "out_w", c->out[1]);
+        launch_int(k, "kh", c->kernel[0]);
+        launch_int(k, "sh", c->stride[0]);
+        launch_int(k, "dh", c->dilation[0]);
+        launch_int(k, "pt", c->pad[0]);
+        launch_int(k, "pl", c->pad[1]);
+        launch_grid2(k, parts, blocks, 1, 1);
+    }
+    return l->err;
 }
 
 /* ---- ref ---- */
@@ -87,7 +168,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 {
     (void)caps;
     struct conv2d_blocked g;
-    int err = geometry(&g, p);
+    int err = conv2d_grad_geometry(&g, p);
     if (err)
         return err;
     const size_t n = (size_t)shape_count(&p->out[0].shape);
@@ -107,6 +188,17 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
+    {.name = "direct",
+     .tunables = conv2d_grad_tunables,
+     .applicable = conv2d_grad_applicable,
+     .defaults = conv2d_grad_defaults,
+     .valid = conv2d_grad_valid,
+     .plan = conv2d_grad_plan},
+    {.name = "depthwise",
+     .tunables = depthwise_tunables,
+     .applicable = depthwise_applicable,
+     .defaults = depthwise_defaults,
+     .plan = depthwise_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };

@@ -30,16 +30,23 @@ static bool fits(const struct conv2d *c, int v)
     return in < (1u << 31) && out < (1u << 31) && w < (1u << 31); /* the kernels count in int */
 }
 
-/* Cycles of all units that Winograd takes; infinity: it is not for this. */
-static double winograd_cycles(const struct conv2d *c, const struct caps *caps)
+/* Cycles of all units that the best of Winograd's forms takes; infinity: it is not for this. */
+static double winograd_cycles(const struct conv2d *c, const struct caps *caps,
+                              enum conv2d_form *form)
 {
+    const size_t v = (size_t)caps->vector_width;
     struct conv2d k = *c;
-    for (int i = 0; i < 2; i++)
-        if (c->kernel[i] != 3 || c->stride[i] != 1 || c->dilation[i] != 1)
-            return HUGE_VAL;
-    k.in_c = (int)round_up((size_t)c->in_c, (size_t)caps->vector_width);
-    k.out_c = (int)round_up((size_t)c->out_c, (size_t)caps->vector_width);
-    return conv2d_winograd_cycles(&k, caps->vector_width, caps);
+    double best = HUGE_VAL;
+    k.in_c = (int)round_up((size_t)c->in_c, v);
+    k.out_c = (int)round_up((size_t)c->out_c, v);
+    for (int i = FORM_WINOGRAD; i <= FORM_WINOGRAD_2X5; i++) {
+        const double cycles = conv2d_winograd_cycles(&k, (enum conv2d_form)i, (int)v, caps);
+        if (cycles < best) {
+            best = cycles;
+            *form = (enum conv2d_form)i;
+        }
+    }
+    return best;
 }
 
 struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *caps, bool x_blocked,
@@ -61,10 +68,11 @@ struct conv2d_choice conv2d_choose(const struct conv2d *c, const struct caps *ca
     const double plain = macs(c, c->in_c, c->out_c) / lanes / PLAIN_RATE;
     const double stem = macs(c, c->in_c, padded(c->out_c, v)) / lanes / BLOCKED_RATE;
     double block = macs(c, padded(c->in_c, v), padded(c->out_c, v)) / lanes / BLOCKED_RATE;
-    const double winograd = exact ? HUGE_VAL : winograd_cycles(c, caps);
+    enum conv2d_form form = FORM_DIRECT;
+    const double winograd = exact ? HUGE_VAL : winograd_cycles(c, caps, &form);
     if (winograd < block) {
         block = winograd;
-        k.form = FORM_WINOGRAD;
+        k.form = form;
     }
     const double way =
         x_blocked ? 0 : REORDER_CYCLES + (double)c->n * c->in_c * c->in[0] * c->in[1] / 4;

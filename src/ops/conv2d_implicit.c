@@ -62,14 +62,14 @@ static struct axis axis_of(const struct conv2d *c, bool data, int d, int residue
     return data ? backward_axis(c, d, residue) : forward_axis(c, d);
 }
 
-/* The product of one launch. A gradient without any tap has one product, which meets nothing. */
+/* The product of one launch. A gradient's without any tap is one product, which meets nothing. */
 static struct product product_of(const struct conv2d *c, bool data, const struct axis a[2])
 {
-    const int64_t taps = MAX(a[0].taps * a[1].taps, 1);
+    const int64_t taps = a[0].taps * a[1].taps;
     return (struct product){
         .m = data ? c->in_c : c->out_c,
         .n = (int64_t)c->n * a[0].pixels * a[1].pixels,
-        .k = (data ? c->out_c : c->in_c) * taps,
+        .k = MAX((data ? c->out_c : c->in_c) * taps, 1),
         .batch = c->groups,
         .fixed_column = true,
     };

@@ -2,7 +2,8 @@
 #include "ops/conv2d_blocked.h"
 #include "ops/shared.h"
 
-const char *const conv2d_form_words[] = {"direct", "depthwise", "winograd", "bias", NULL};
+const char *const conv2d_form_words[] = {"direct",      "depthwise", "winograd", "winograd2x3",
+                                         "winograd2x5", "bias",      NULL};
 
 static const struct attr attrs[] = {
     {.name = "form",
@@ -98,6 +99,7 @@ static int infer(struct problem *p)
 {
     const struct conv2d_pack_attr *a = p->attr;
     const int64_t *w = p->in[0].shape.dim, v = a->block, b = a->x_block;
+    const struct winograd form = conv2d_winograd_of((enum conv2d_form)a->form);
     struct ocelli_shape y = {0};
     char text[SHAPE_TEXT];
     int err = 0;
@@ -119,10 +121,13 @@ static int infer(struct problem *p)
         y = (struct ocelli_shape){4, {blocks(f.filters, v), w[2], w[3], v}};
         break;
     case FORM_WINOGRAD:
-        if (w[2] != 3 || w[3] != 3)
-            return fail(OCELLI_ERR_SHAPE, "conv2d_pack: w is %s, not M x C x 3 x 3",
-                        shape_text(&p->in[0].shape, text));
-        y = (struct ocelli_shape){4, {blocks(f.filters, v), 36, blocks(f.depth, b) * b, v}};
+    case FORM_WINOGRAD_2X3:
+    case FORM_WINOGRAD_2X5:
+        if (w[2] != form.taps || w[3] != form.taps)
+            return fail(OCELLI_ERR_SHAPE, "conv2d_pack: w is %s, not M x C x %d x %d",
+                        shape_text(&p->in[0].shape, text), form.taps, form.taps);
+        y = (struct ocelli_shape){
+            4, {blocks(f.filters, v), form.window * form.window, blocks(f.depth, b) * b, v}};
         break;
     case FORM_BIAS:
         y = (struct ocelli_shape){2, {blocks(f.filters, v), v}};
@@ -136,15 +141,19 @@ out:
 /* Channels together; depthwise filters and biases are packed as filters of one channel. */
 static int x_block_of(const struct conv2d_pack_attr *a)
 {
-    return a->form == FORM_DIRECT || a->form == FORM_WINOGRAD ? a->x_block : 1;
+    return a->form == FORM_DEPTHWISE || a->form == FORM_BIAS ? 1 : a->x_block;
 }
 
 /* Arguments of both kernels. */
 static void launch_filter(struct launch *k, const struct problem *p, const struct filter *f)
 {
     const struct conv2d_pack_attr *a = p->attr;
-    if (a->form == FORM_WINOGRAD)
+    const struct winograd form = conv2d_winograd_of((enum conv2d_form)a->form);
+    if (form.window) {
         launch_define(k, "WINOGRAD");
+        launch_define(k, "WINDOW=%d", form.window);
+        launch_define(k, "TAPS=%d", form.taps);
+    }
     if (f->turned)
         launch_define(k, "TURNED");
     launch_define(k, "X_BLOCK=%d", x_block_of(a));
@@ -183,7 +192,7 @@ static int tiles_plan(const struct problem *p, const struct caps *caps, const in
     launch_define(k, "VW=%d", a->block);
     launch_filter(k, p, &f);
     launch_int(k, "each", (int)each);
-    if (a->form == FORM_WINOGRAD)
+    if (conv2d_winograd_of((enum conv2d_form)a->form).window)
         launch_local(k, "u", tile * sizeof(float));
     launch_grid2(k, div_up(in_blocks, each), div_up((size_t)f.filters, (size_t)a->block), 1, 1);
     return l->err;
@@ -197,7 +206,8 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     (void)caps;
     const struct conv2d_pack_attr *a = p->attr;
     const struct filter f = filter_of(p);
-    const size_t n = (size_t)shape_count(&p->out[0].shape) / (a->form == FORM_WINOGRAD ? 36 : 1);
+    const int window = conv2d_winograd_of((enum conv2d_form)a->form).window;
+    const size_t n = (size_t)shape_count(&p->out[0].shape) / (size_t)MAX(window * window, 1);
     struct launch *k = launch_add(l, "conv2d_pack_ref", "conv2d_pack_ref");
     launch_define(k, "BLOCK=%d", a->block);
     launch_filter(k, p, &f);

@@ -80,8 +80,11 @@ struct tunable {
 struct variant {
     const char *name;
     const struct tunable *tunables; /* NULL: none */
+    int noise; /* rounding errors may be so many times those of plain sums, whole numbers inexact; 0: 1 */
     /* Can it compute this at all, on such a device? NULL: yes. */
     bool (*applicable)(const struct problem *, const struct caps *);
+    /* Is it likely to be faster than those behind it? Not asked when it is forced. NULL: yes. */
+    bool (*pays)(const struct problem *, const struct caps *);
     /* Default tunables for the problem; NULL: the first value of each. */
     void (*defaults)(const struct problem *, const struct caps *, int *tv);
     bool (*valid)(const struct problem *, const struct caps *, const int *tv);

@@ -131,7 +131,7 @@ int problem_select_tuned(const struct problem *p, const struct caps *caps, const
     if (tuned && tuned->find(tuned->user, p, NULL, out, tv))
         return 0;
     for (const struct variant *v = p->op->variants; v && v->name; v++) {
-        if (try_variant(p, caps, v, tv)) {
+        if ((!v->pays || v->pays(p, caps)) && try_variant(p, caps, v, tv)) {
             *out = v;
             return 0;
         }

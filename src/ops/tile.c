@@ -2,6 +2,7 @@
 #include "ops/tile.h"
 
 #include <limits.h>
+#include <math.h>
 
 enum { T_TM, T_TN, T_TK, T_IM, T_IN, T_SPLIT };
 
@@ -70,41 +71,46 @@ bool tile_valid(const struct product *p, const struct caps *caps, const int *tv)
 }
 
 /* ---- Defaults ----
- * A model of a graphics processor in multiply-adds of one compute unit, from data sheets; not
- * measured. A work-item of 8 x 8 reads local memory least; large tiles read the operands least
- * often; a unit needs UNIT_ITEMS work-items to hide latencies. */
-#define UNIT_ITEMS 256.0
-#define LAUNCH_COST 1e6 /* of the launch that adds up parts */
-#define FLOAT_COST 25.0 /* to write or read one of their floats */
+ * A model of a graphics processor in cycles of one compute unit, from data sheets; not measured.
+ * Work-items of 8 x 8 read local memory least, large tiles read their operands least often. A step
+ * of a work-group alone takes what global memory takes to answer and its own products; a unit holds
+ * UNIT_ITEMS work-items to hide that. */
+#define UNIT_MACS 128.0 /* a cycle */
+#define UNIT_ITEMS 1024
+#define ANSWER_CYCLES 600
+#define LAUNCH_CYCLES 9000 /* of the launch that adds up parts */
+#define FLOAT_CYCLES 0.2   /* to write or read one of their floats */
 
 static double cost(const struct product *p, const struct caps *caps, const int *tv)
 {
-    const double rate = (tv[T_IM] * tv[T_IN] == 64   ? 1
-                         : tv[T_IM] * tv[T_IN] == 32 ? 0.85
-                                                     : 0.65) /
+    const double item = tv[T_IM] * tv[T_IN], units = caps->compute_units;
+    const double rate = (item == 64   ? 1
+                         : item == 32 ? 0.85
+                                      : 0.65) /
                         (1 + 12.0 / tv[T_TM] + 12.0 / tv[T_TN]);
     const int parts = tile_parts(p, tv);
-    const double groups = (double)groups_of(p, tv) * p->batch * parts;
-    const double units = caps->compute_units;
-    const double rounds = (double)(int64_t)((groups + units - 1) / units);
-    const double work = (double)tv[T_TM] * tv[T_TN] * ((double)chunk_of(p, tv) + 2 * tv[T_TK] + 16);
-    const double busy = MIN(rounds * items_of(tv) / UNIT_ITEMS, 1);
-    double sum = rounds * work / rate / busy;
+    const double steps = (double)chunk_of(p, tv) / tv[T_TK] + 2;
+    const double rounds = ceil((double)groups_of(p, tv) * p->batch * parts / units);
+    const double waves = ceil(rounds / MAX(UNIT_ITEMS / items_of(tv), 1));
+    const double products = steps * tv[T_TM] * tv[T_TN] * tv[T_TK] / UNIT_MACS / rate;
+    double sum = MAX(rounds * products, waves * steps * (ANSWER_CYCLES + 2 * item * tv[T_TK]));
     if (parts > 1)
-        sum +=
-            LAUNCH_COST + FLOAT_COST * (parts + 1) * (double)p->m * (double)p->n * p->batch / units;
+        sum += LAUNCH_CYCLES +
+               FLOAT_CYCLES * (parts + 1) * (double)p->m * (double)p->n * p->batch / units;
     return sum;
 }
 
-/* One tile of work-items of 8 x 8 or 4 x 4, the sum split as pays. */
-static void try_tile(const struct product *p, const struct caps *caps, int tm, int tn, int item,
+/* What is tried: few, so that the layers of a network share programs. */
+static const int usual[][T_SPLIT] = {
+    {16, 64, 16, 4, 4}, {32, 32, 16, 4, 4}, {32, 64, 16, 4, 4}, {64, 64, 16, 4, 4},
+    {64, 64, 8, 8, 8},  {64, 128, 8, 8, 8}, {128, 64, 8, 8, 8}, {128, 128, 8, 8, 8},
+};
+
+/* With the sum split as pays. */
+static void try_tile(const struct product *p, const struct caps *caps, const int *tile,
                      double *best, int *tv)
 {
-    int t[MAX_TUNABLES] = {tm, tn, 8, item, item, 1};
-    while (t[T_TK] < 32 && tm * t[T_TK] < items_of(t))
-        t[T_TK] *= 2;
-    if (item == 4 && t[T_TK] == 8)
-        t[T_TK] = 16;
+    int t[MAX_TUNABLES] = {tile[T_TM], tile[T_TN], tile[T_TK], tile[T_IM], tile[T_IN], 1};
     for (const int *split = tile_tunables[T_SPLIT].values; *split; split++) {
         t[T_SPLIT] = *split;
         if (*split > 1 && p->k / *split < 4 * t[T_TK])
@@ -123,10 +129,8 @@ void tile_defaults(const struct product *p, const struct caps *caps, int *tv)
     double best = 0;
     for (int i = 0; tile_tunables[i].name; i++)
         tv[i] = tile_tunables[i].values[0];
-    for (const int *tm = tile_tunables[T_TM].values; *tm; tm++)
-        for (const int *tn = tile_tunables[T_TN].values; *tn; tn++)
-            for (int item = 4; item <= 8; item += 4)
-                try_tile(p, caps, *tm, *tn, item, &best, tv);
+    for (size_t i = 0; i < COUNT(usual); i++)
+        try_tile(p, caps, usual[i], &best, tv);
 }
 
 /* ---- Launches ---- */

@@ -101,9 +101,8 @@ static bool any_empty_output(const struct graph *g)
 
 /* Kernels and places for the graph as it is now. */
 static int choose_and_place(struct ocelli_plan *p, const struct ocelli_plan_params *q,
-                            const struct tuned *tuned)
+                            const struct caps *caps, const struct tuned *tuned)
 {
-    const struct caps *caps = device_caps(p->dev);
     int err;
     if (!q->no_fusion && !q->no_reuse)
         TRY(graph_slices(p->g, caps->align));
@@ -129,7 +128,7 @@ static void forget_places(struct ocelli_plan *p)
 /* Below the cap, if need be by computing values twice. `whole` is the graph as it was before it had
  * places, and is used up. */
 static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q,
-                    const struct tuned *tuned, struct graph **whole)
+                    const struct caps *caps, const struct tuned *tuned, struct graph **whole)
 {
     uint64_t peak = p->bytes.peak + q->memory_beside, fixed = peak - p->bytes.arena, least;
     size_t arena, limit;
@@ -140,12 +139,12 @@ static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q,
     forget_places(p);
     p->g = *whole;
     *whole = NULL;
-    TRY(graph_recompute(p->g, device_caps(p->dev), q->variant, tuned, limit, &arena, &again));
+    TRY(graph_recompute(p->g, caps, q->variant, tuned, limit, &arena, &again));
     least = fixed + arena;
     if (least > q->memory_cap)
         TRY(fail(OCELLI_ERR_MEMORY, "memory cap of %" PRIu64 " bytes: at least %" PRIu64
                  " are needed", q->memory_cap, least));
-    TRY(choose_and_place(p, q, tuned));
+    TRY(choose_and_place(p, q, caps, tuned));
     p->bytes.recomputed = again;
 out:
     return err;
@@ -154,10 +153,12 @@ out:
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
-    const struct caps *caps = device_caps(p->dev);
+    struct caps own = *device_caps(p->dev);
+    const struct caps *caps = &own;
     struct graph *whole = NULL;
     struct plan_tuned tuned = {0};
     int err;
+    own.exact = q->exact;
     TRY(ocelli_graph_status(g));
     if (q->memory_cap && (q->no_reuse || q->no_fusion))
         TRY(fail(OCELLI_ERR_INVALID, "plan: a memory cap needs fusion and memory that is used again"));
@@ -166,6 +167,7 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     if (!q->no_fusion) {
         TRY(graph_fold(p->g));
         TRY(graph_fuse(p->g));
+        TRY(graph_fuse_steps(p->g, caps));
         if (!op_is_forced(&op_conv2d, q->variant))
             TRY(graph_layout(p->g, caps, q->exact));
         TRY(graph_hoist(p->g));
@@ -176,9 +178,9 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
         TRY(graph_clone(p->g, &whole));
     if (!q->no_fusion)
         TRY(graph_early(p->g));
-    TRY(choose_and_place(p, q, book));
+    TRY(choose_and_place(p, q, caps, book));
     if (q->memory_cap)
-        TRY(keep_cap(p, q, book, &whole));
+        TRY(keep_cap(p, q, caps, book, &whole));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
     if (p->steps.n == p->steps.n_once && !any_empty_output(p->g))
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));

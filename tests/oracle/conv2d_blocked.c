@@ -36,9 +36,12 @@ static void visit(void *user, int64_t x, int64_t w, int64_t y)
 
 /* ---- Winograd: A^T [sum over channels of U * (B^T d B)] A, whatever U is ---- */
 
-static const double BT[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
-                                {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
-static const double AT[4][6] = {
+static const double BT4[4][6] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+static const double BT6[6][6] = {{4, 0, -5, 0, 1, 0},  {0, -4, -4, 1, 1, 0}, {0, 4, -4, -1, 1, 0},
+                                 {0, -2, -1, 2, 1, 0}, {0, 2, -1, -2, 1, 0}, {0, 4, 0, -5, 0, 1}};
+static const double AT24[2][6] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+static const double AT26[2][6] = {{1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 1}};
+static const double AT46[4][6] = {
     {1, 1, 1, 1, 1, 0}, {0, 1, -1, 2, -2, 0}, {0, 1, 1, 4, 4, 0}, {0, 1, -1, 8, -8, 1}};
 
 struct tile {
@@ -49,16 +52,18 @@ struct tile {
 static struct tile spread(const struct sums *s, int64_t n, int64_t ch, int64_t h, int64_t w)
 {
     const struct conv2d *c = &s->g->c;
+    const int k = conv2d_winograd_of(s->g->form).window;
+    const double(*bt)[6] = k == 6 ? BT6 : BT4;
     struct tile t = {0};
     const int64_t area = (int64_t)c->in[0] * c->in[1];
-    for (int64_t j = 0; j < 36; j++) {
-        int64_t ih = h + j / 6, iw = w + j % 6;
+    for (int64_t j = 0; j < k * k; j++) {
+        int64_t ih = h + j / k, iw = w + j % k;
         if (ih < 0 || ih >= c->in[0] || iw < 0 || iw >= c->in[1])
             continue;
         double d = s->x[blocked_at(n, ch, ih * c->in[1] + iw,
                                    (int64_t)c->in_c * c->groups / s->g->v, area, s->g->v)];
-        for (int i = 0; i < 36; i++) {
-            double b = BT[i / 6][j / 6] * BT[i % 6][j % 6];
+        for (int i = 0; i < k * k; i++) {
+            double b = bt[i / k][j / k] * bt[i % k][j % k];
             t.v[i] += b * d;
             t.mag[i] += fabs(b * d);
         }
@@ -69,26 +74,29 @@ static struct tile spread(const struct sums *s, int64_t n, int64_t ch, int64_t h
 static void winograd_tile(struct sums *s, int64_t n, int64_t th, int64_t tw, const struct tile *in)
 {
     const struct conv2d *c = &s->g->c;
+    const struct winograd f = conv2d_winograd_of(s->g->form);
+    const int k = f.window;
+    const double(*at)[6] = k == 4 ? AT24 : f.out == 2 ? AT26 : AT46;
     const int64_t v = s->g->v, area = (int64_t)c->out[0] * c->out[1];
     for (int64_t m = 0; m < c->out_c * c->groups; m++) {
         struct tile sum = {0};
         for (int64_t ch = 0; ch < c->in_c; ch++) {
             const struct tile *t = &in[m / c->out_c * c->in_c + ch];
-            for (int i = 0; i < 36; i++) {
-                double u = s->w[((m / v * 36 + i) * c->in_c + ch) * v + m % v];
+            for (int i = 0; i < k * k; i++) {
+                double u = s->w[((m / v * k * k + i) * c->in_c + ch) * v + m % v];
                 sum.v[i] += u * t->v[i];
                 sum.mag[i] += fabs(u) * t->mag[i];
             }
         }
-        for (int64_t j = 0; j < 16; j++) {
-            int64_t oh = th + j / 4, ow = tw + j % 4;
+        for (int64_t j = 0; j < f.out * f.out; j++) {
+            int64_t oh = th + j / f.out, ow = tw + j % f.out;
             if (oh >= c->out[0] || ow >= c->out[1])
                 continue;
-            int64_t at = blocked_at(n, m, oh * c->out[1] + ow, c->out_c * c->groups / v, area, v);
-            for (int i = 0; i < 36; i++) {
-                double a = AT[j / 4][i / 6] * AT[j % 4][i % 6];
-                s->y[at] += a * sum.v[i];
-                s->mag[at] += fabs(a) * sum.mag[i];
+            int64_t y = blocked_at(n, m, oh * c->out[1] + ow, c->out_c * c->groups / v, area, v);
+            for (int i = 0; i < k * k; i++) {
+                double a = at[j / f.out][i / k] * at[j % f.out][i % k];
+                s->y[y] += a * sum.v[i];
+                s->mag[y] += fabs(a) * sum.mag[i];
             }
         }
     }
@@ -98,10 +106,11 @@ static void winograd(struct sums *s)
 {
     const struct conv2d *c = &s->g->c;
     const int64_t channels = (int64_t)c->in_c * c->groups;
+    const int step = conv2d_winograd_of(s->g->form).out;
     struct tile *in = calloc((size_t)channels, sizeof(*in));
     for (int64_t n = 0; in && n < c->n; n++) {
-        for (int64_t th = 0; th < c->out[0]; th += 4) {
-            for (int64_t tw = 0; tw < c->out[1]; tw += 4) {
+        for (int64_t th = 0; th < c->out[0]; th += step) {
+            for (int64_t tw = 0; tw < c->out[1]; tw += step) {
                 for (int64_t ch = 0; ch < channels; ch++)
                     in[ch] = spread(s, n, ch, th - c->pad[0], tw - c->pad[1]);
                 winograd_tile(s, n, th, tw, in);
@@ -127,7 +136,7 @@ static void run(const struct problem *p, const double *const *in, double *const 
         out[0][i] = g.bias ? in[2][block * g.v + i % g.v] : 0;
         mag[0][i] = fabs(out[0][i]);
     }
-    if (g.form == FORM_WINOGRAD) {
+    if (conv2d_winograd_of(g.form).window) {
         winograd(&s);
         return;
     }
@@ -148,16 +157,17 @@ static double terms(const struct problem *p, int k)
     (void)k;
     if (conv2d_blocked_geometry(&g, p) != 0)
         return 1;
-    if (g.form == FORM_WINOGRAD)
-        return 36.0 + g.c.in_c;
+    const int window = conv2d_winograd_of(g.form).window;
+    if (window)
+        return window * window + g.c.in_c;
     return (double)g.c.in_c * g.c.kernel[0] * g.c.kernel[1] + g.bias;
 }
 
 /* Winograd: few and small, for the sums to stay whole. */
 static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t seed, double *x)
 {
-    if (mode != FILL_INTEGER ||
-        ((const struct conv2d_blocked_attr *)p->attr)->form != FORM_WINOGRAD || i > 1)
+    const struct conv2d_blocked_attr *a = p->attr;
+    if (mode != FILL_INTEGER || !conv2d_winograd_of((enum conv2d_form)a->form).window || i > 1)
         return false;
     for (int64_t j = 0; j < shape_count(&p->in[i].shape); j++)
         x[j] = pick(seed + (uint64_t)i, (uint64_t)j, 0, 3)
@@ -169,16 +179,17 @@ static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t s
 static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     struct conv2d_random k = conv2d_pick(seed, budget / 64);
-    const int form = pick(seed, 60, 0, 2), v = 4 << pick(seed, 61, 0, 2);
+    const int form = pick(seed, 60, 0, FORM_BIAS - 1), v = 4 << pick(seed, 61, 0, 2);
     const int plain = form == FORM_DIRECT && k.g == 1 && pick(seed, 62, 0, 2) == 0;
     const int in = plain ? k.in_c : (k.in_c + v - 1) / v, o = (k.out_c + v - 1) / v,
               b = plain ? 1 : v;
-    if (form == FORM_WINOGRAD) {
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)form);
+    if (f.window) {
         for (int i = 0; i < 2; i++)
-            k.in[i] = MAX(k.in[i], 3);
-        text_add(out, "conv2d_blocked x=%dx%dx%dx%dx%d w=%dx36x%dx%d form=winograd pad=%d,%d,%d,%d",
-                 k.n, in, k.in[0], k.in[1], v, o, in * v, v, k.pad[0], k.pad[1], k.pad[2],
-                 k.pad[3]);
+            k.in[i] = MAX(k.in[i], f.taps);
+        text_add(out, "conv2d_blocked x=%dx%dx%dx%dx%d w=%dx%dx%dx%d form=%s pad=%d,%d,%d,%d", k.n,
+                 in, k.in[0], k.in[1], v, o, f.window * f.window, in * v, v,
+                 conv2d_form_words[form], k.pad[0], k.pad[1], k.pad[2], k.pad[3]);
     } else {
         text_add(out, "conv2d_blocked x=%dx%dx%dx%d", k.n, plain ? in : in * k.g, k.in[0], k.in[1]);
         if (!plain)
@@ -191,7 +202,7 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
         conv2d_print(&k, out);
         k.g = form == FORM_DEPTHWISE ? k.g : 1;
     }
-    if (pick(seed, 63, 0, 1) && form == FORM_WINOGRAD)
+    if (pick(seed, 63, 0, 1) && f.window)
         text_add(out, " b=%dx%d", o, v);
     if (pick(seed, 64, 0, 2) == 0)
         text_add(out, " residual=1");

@@ -1,20 +1,26 @@
 #include "oracle/blocked.h"
 #include "ops/conv2d_blocked.h"
 
-static const double G[6][3] = {{1 / 4., 0, 0},
-                               {-1 / 6., -1 / 6., -1 / 6.},
-                               {-1 / 6., 1 / 6., -1 / 6.},
-                               {1 / 24., 1 / 12., 1 / 6.},
-                               {1 / 24., -1 / 12., 1 / 6.},
-                               {0, 0, 1}};
+/* Rows of G (Lavin and Gray 2015): the filter's values at points, divided. */
+static double factor(const struct winograd *f, int row, int tap)
+{
+    static const double point[2][5] = {{0, 1, -1}, {0, 1, -1, 2, -2}};
+    static const double divisor[2][5] = {{1, 2, 2}, {4, -6, -6, 24, 24}};
+    const int six = f->window == 6;
+    if (row == f->window - 1)
+        return tap == f->taps - 1;
+    return (tap ? pow(point[six][row], tap) : 1) / divisor[six][row];
+}
 
 /* G g G^T. */
-static void winograd(const double *g, double *y, double *mag, int64_t step)
+static void winograd(const struct winograd *f, const double *g, double *y, double *mag,
+                     int64_t step)
 {
-    for (int i = 0; i < 36; i++) {
+    const int n = f->window, taps = f->taps;
+    for (int i = 0; i < n * n; i++) {
         double v = 0, m = 0;
-        for (int j = 0; j < 9; j++) {
-            double t = G[i / 6][j / 3] * G[i % 6][j % 3] * g[j];
+        for (int j = 0; j < taps * taps; j++) {
+            double t = factor(f, i / n, j / taps) * factor(f, i % n, j % taps) * g[j];
             v += t;
             m += fabs(t);
         }
@@ -54,12 +60,13 @@ static void run(const struct problem *p, const double *const *in, double *const 
             return;
     }
     const int64_t blocks = (depth + b - 1) / b;
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
     for (int64_t m = 0; m < filters; m++) {
         for (int64_t c = 0; c < depth; c++) {
             const double *g = (back ? back : in[0]) + (m * depth + c) * taps;
-            if (a->form == FORM_WINOGRAD) {
-                int64_t at = m / v * 36 * blocks * b * v + c * v + m % v;
-                winograd(g, out[0] + at, mag[0] + at, blocks * b * v);
+            if (f.window) {
+                int64_t at = m / v * f.window * f.window * blocks * b * v + c * v + m % v;
+                winograd(&f, g, out[0] + at, mag[0] + at, blocks * b * v);
                 continue;
             }
             for (int64_t t = 0; t < taps; t++) {
@@ -77,7 +84,9 @@ static void run(const struct problem *p, const double *const *in, double *const 
 static double terms(const struct problem *p, int k)
 {
     (void)k;
-    return ((const struct conv2d_pack_attr *)p->attr)->form == FORM_WINOGRAD ? 9 : 1;
+    const struct conv2d_pack_attr *a = p->attr;
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
+    return MAX(f.taps * f.taps, 1);
 }
 
 /* What both transforms divide by stays whole. */
@@ -92,7 +101,9 @@ static bool fill(const struct problem *p, int i, enum fill_mode mode, uint64_t s
 
 static void random_problem(uint64_t seed, double budget, struct text *out)
 {
-    int v = 4 << pick(seed, 1, 0, 2), b = pick(seed, 2, 0, 2) ? v : 1, form = pick(seed, 3, 0, 3);
+    int v = 4 << pick(seed, 1, 0, 2), b = pick(seed, 2, 0, 2) ? v : 1;
+    const int form = pick(seed, 3, 0, FORM_BIAS);
+    const struct winograd f = conv2d_winograd_of((enum conv2d_form)form);
     int m = pick(seed, 4, 1, 40), c = pick(seed, 5, 1, 40), r = pick(seed, 6, 1, 5);
     while (m * c * r * r > budget && m * c > 1) {
         m = (m + 1) / 2;
@@ -100,8 +111,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     }
     if (form == FORM_BIAS)
         text_add(out, "conv2d_pack w=%d", m);
-    else if (form == FORM_WINOGRAD)
-        text_add(out, "conv2d_pack w=%dx%dx3x3", m, c);
+    else if (f.window)
+        text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, c, f.taps, f.taps);
     else
         text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, form == FORM_DIRECT ? c : 1, r,
                  pick(seed, 7, 1, 5));

@@ -70,7 +70,7 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
-    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify;
+    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify, cmd_visualize;
 
 /* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
  */
