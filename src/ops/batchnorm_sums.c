@@ -1,5 +1,5 @@
-/* Sums over a channel for the gradients of batchnorm: dscale = sum dy (x - mean) / sqrt(variance + epsilon),
- * dshift = sum dy. In chunks or parts, whose sums a second launch adds in order. */
+/* Sums over a channel for the gradients of batchnorm: dscale = sum dy (x - mean) / sqrt(variance +
+ * epsilon), dshift = sum dy. In chunks or parts, whose sums a second launch adds in order. */
 #include "ops/attrs.h"
 #include "ops/batchnorm.h"
 #include "ops/shared.h"
