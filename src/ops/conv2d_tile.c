@@ -261,6 +261,7 @@ int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int
     launch_int(k, "rows", tv[T_ROWS]);
     launch_int(k, "split", tv[T_SPLIT]);
     launch_int(k, "chunk", MIN(tv[T_CHUNK], s.in_blocks));
+    launch_int(k, "gap", p->gap);
     launch_local(k, "u", local_bytes(&g, &s, tv));
     launch_epilogue(k, p);
     launch_grid3(k, (size_t)items(&s, tv, T_ROWS), (size_t)items(&s, tv, T_SPLIT), (size_t)s.images,

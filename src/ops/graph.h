@@ -38,6 +38,7 @@ struct node {
     int out[OP_MAX_OUT];
     int n_out;
     struct epilogue epi;
+    int gap;         /* as the problem's (graph_slices) */
     unsigned placed; /* concat: bit j: input j is made in its place already (graph_slices) */
 };
 
