@@ -89,11 +89,11 @@ static double total_cycles(const struct shape *s, const struct caps *caps, const
     double cycles;
     if (tv[T_PASSES] == 1) {
         const double far = weights / s->groups / FAR_RATE * split / s->out_blocks;
-        cycles = rounds(caps, items) * (in + s->places * product + out + 0.15 * far + 300);
+        cycles = rounds(caps, items) * (in + s->places * product + out + 0.1 * far + 300);
     } else {
         const double far = sizeof(float) * part_floats(s, tv, s->in_blocks) / s->places / FAR_RATE;
         const double moved = across * s->groups * (in + (double)s->out_blocks * tiles * transform);
-        cycles = rounds(caps, items * s->places) * (product + far + 300) +
+        cycles = 1.15 * rounds(caps, items * s->places) * (product + far + 300) +
                  1.5 * moved / caps->compute_units + 20000;
     }
     return MAX(cycles, memory) + 0.25 * MIN(cycles, memory);
