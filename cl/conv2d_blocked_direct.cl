@@ -8,8 +8,11 @@
  *
  * Between the images of y lie `gap` floats of others.
  *
+ * PHASE, for the data gradient of a strided convolution: y is every YS-th pixel of every so many
+ * rows of dx, and its filter every w_col-th tap of every so many rows of w.
+ *
  * Defines: VW; X_BLOCK, VW or 1 where x is plain; PX, NV; SW, columns of the copy from pixel to
- * pixel; FLAT; BIAS. */
+ * pixel; FLAT; PHASE, YS; BIAS. */
 
 #ifdef BIAS
 #define BIAS_PARAM , __global const float *restrict b
@@ -21,30 +24,25 @@
 #else
 #define XPTR __local const float *
 
-/* A row of n columns, the first at column `left` of a row of w, every `step`-th; zeros beside it.
- */
-static inline void copy_row(__local float *u, __global const float *x, int n, int left, int step,
-                            int w)
+/* The same of a plain image: numbers for pixels. */
+static inline void copy_numbers(__local float *u, __global const float *x, int n, int left,
+                                int step, int w)
 {
-    int j = 0;
     const int lo = min(left < 0 ? (-left + step - 1) / step : 0, n);
     const int hi = clamp((w - left + step - 1) / step, lo, n);
-#if X_BLOCK == 1
+    int j = 0;
     for (; j < lo; j++)
         u[j] = 0.0f;
     for (; j < hi; j++)
         u[j] = x[left + j * step];
     for (; j < n; j++)
         u[j] = 0.0f;
-#else
-    for (; j < lo; j++)
-        vf_store_local((VF)(0.0f), u + j * VW);
-    for (; j < hi; j++)
-        vf_store_local(vf_load(x + (left + j * step) * VW), u + j * VW);
-    for (; j < n; j++)
-        vf_store_local((VF)(0.0f), u + j * VW);
-#endif
 }
+#if X_BLOCK == 1
+#define copy_row copy_numbers
+#else
+#define copy_row copy_pixels
+#endif
 #endif
 
 /* What the epilogue will read is fetched while the products are made. */
@@ -56,11 +54,25 @@ static inline void copy_row(__local float *u, __global const float *x, int n, in
 #define AHEAD(p, step)
 #endif
 
+#ifdef PHASE
+#define PHASE_PARAMS , int w_taps, int w_row, int w_col
+#define PHASE_ARGS , w_taps, w_row, w_col
+#define PHASE_KERNEL_PARAMS , int w_first, int y_area, int y_first, int y_row
+#else
+#define PHASE_PARAMS
+#define PHASE_ARGS
+#define PHASE_KERNEL_PARAMS
+#define YS 1
+#endif
+
 /* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col`
  * lead from tap to tap. */
 static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int nc, int kh, int kw,
-                            int plane, int row, int col, int w_block AHEAD_PARAM)
+                            int plane, int row, int col, int w_block AHEAD_PARAM PHASE_PARAMS)
 {
+#ifdef PHASE
+    __global const float *filter = w;
+#endif
 #pragma unroll 1
     for (int c = 0; c < nc; c++, x += plane) {
 #pragma unroll 1
@@ -68,6 +80,9 @@ static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int
 #pragma unroll 1
             for (int s = 0; s < kw; s++) {
                 XPTR p = x + r * row + s * col;
+#ifdef PHASE
+                w = filter + (c * w_taps + r * w_row + s * w_col) * (X_BLOCK * VW);
+#endif
 #pragma unroll 1
                 for (int i = 0; i < X_BLOCK; i++, w += VW) {
                     VF v[NV];
@@ -106,12 +121,19 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                       __global const float *restrict w BIAS_PARAM, int groups, int in_blocks,
                       int in_h, int in_w, int out_blocks, int out_h, int out_w, int kh, int kw,
                       int row_step, int copy_h, int copy_w, int dh, int dw, int pt, int pl,
-                      int rows, int split, int chunk, int gap, __local float *restrict u EPI_PARAMS)
+                      int rows, int split, int chunk, int gap PHASE_PARAMS PHASE_KERNEL_PARAMS,
+                      __local float *restrict u EPI_PARAMS)
 {
     const int row0 = (int)get_global_id(0) * rows;
     const int o_first = (int)get_global_id(1) * split, o_last = min(o_first + split, out_blocks);
     const int img = get_global_id(2), group = img % groups;
-    const int w_block = in_blocks * kh * kw * X_BLOCK * VW, area = out_h * out_w;
+#ifdef PHASE
+    const int area = y_area;
+    w += w_first * (X_BLOCK * VW);
+#else
+    const int area = out_h * out_w, w_taps = kh * kw;
+#endif
+    const int w_block = in_blocks * w_taps * X_BLOCK * VW;
     const size_t y0 = (size_t)img * out_blocks * area * VW;
 #ifdef FLAT
     const int row1 = row0 + 1, col0 = row0 * PX, col1 = min(col0 + rows * PX, out_w);
@@ -128,7 +150,7 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
     for (int c0 = 0; c0 < in_blocks; c0 += chunk) {
         const int nc = min(chunk, in_blocks - c0);
         __global const float *xc = x + (size_t)c0 * in_h * in_w * X_BLOCK;
-        __global const float *wc = w + (size_t)c0 * kh * kw * X_BLOCK * VW;
+        __global const float *wc = w + (size_t)c0 * w_taps * X_BLOCK * VW;
 #ifndef FLAT
         for (int c = 0; c < nc; c++) {
             for (int k = 0; k < lines; k++) {
@@ -147,7 +169,12 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                 const int at = min(col, out_w - PX), lo = col - at, hi = PX, place = at;
                 XPTR xt = xc + at * VW;
 #else
-                const int lo = 0, hi = min(PX, out_w - col), place = row * out_w + col;
+                const int lo = 0, hi = min(PX, out_w - col);
+#ifdef PHASE
+                const int place = y_first + row * y_row + col * YS;
+#else
+                const int place = row * out_w + col;
+#endif
                 XPTR xt = u + (row - row0) * row_step * pitch + col * SW * X_BLOCK;
 #endif
 #pragma unroll 1
@@ -167,18 +194,18 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
 #pragma unroll
                         for (int p = 0; p < PX; p++)
                             acc[p][k] = more && p >= lo && p < hi
-                                            ? vf_load(to + ((size_t)k * area + p) * VW)
+                                            ? vf_load(to + ((size_t)k * area + p * YS) * VW)
                                             : start;
                     }
                     multiply(acc, xt, wc + (size_t)first * w_block, nc, kh, kw, plane, dh * pitch,
-                             dw * X_BLOCK, w_block AHEAD(residual + (to - y), area * VW));
+                             dw * X_BLOCK, w_block AHEAD(residual + (to - y), area * VW) PHASE_ARGS);
 #pragma unroll
                     for (int k = 0; k < NV; k++) {
 #pragma unroll
                         for (int p = 0; p < PX; p++) {
                             if (k < skip || k >= n || p < lo || p >= hi)
                                 continue;
-                            const size_t at_y = y0 + ((size_t)(first + k) * area + place + p) * VW;
+                            const size_t at_y = y0 + ((size_t)(first + k) * area + place + p * YS) * VW;
                             vf_store(c0 + nc < in_blocks ? acc[p][k]
                                                          : epi_w(acc[p][k], at_y, 0 EPI_ARGS),
                                      y + at_y);

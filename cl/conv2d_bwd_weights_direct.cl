@@ -18,40 +18,6 @@
 #define TAPS_H (TILES_H * TR) /* with those that the last tile has too many */
 #define TAPS_W (TILES_W * TS)
 
-/* Elements of a and b in turn: of their lower halves, of their upper halves. Element by element, for
- * oclgrind 21.10 crashes where halves are put together. */
-#if VW == 16
-#define ZIP_LO(a, b)                                                                               \
-    (VF)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, \
-         b.s7)
-#define ZIP_HI(a, b)                                                                               \
-    (VF)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, \
-         b.sf)
-#elif VW == 8
-#define ZIP_LO(a, b) (VF)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3)
-#define ZIP_HI(a, b) (VF)(a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7)
-#else
-#define ZIP_LO(a, b) (VF)(a.s0, b.s0, a.s1, b.s1)
-#define ZIP_HI(a, b) (VF)(a.s2, b.s2, a.s3, b.s3)
-#endif
-
-/* v[i][j] = v[j][i]: log2(VW) times the perfect shuffle of rows. */
-static inline void transpose(VF *v)
-{
-#pragma unroll
-    for (int n = 1; n < VW; n *= 2) {
-        VF t[VW];
-#pragma unroll
-        for (int i = 0; i < VW / 2; i++) {
-            t[2 * i] = ZIP_LO(v[i], v[i + VW / 2]);
-            t[2 * i + 1] = ZIP_HI(v[i], v[i + VW / 2]);
-        }
-#pragma unroll
-        for (int i = 0; i < VW; i++)
-            v[i] = t[i];
-    }
-}
-
 /* px pixels of channels [m, m + MB) to d[pixel][channel]; beyond the last it is repeated. */
 static inline void turn(__local float *d, __local float *t, __global const float *dy, int m,
                         int out_c, int y_plane, int px)
@@ -72,7 +38,7 @@ static inline void turn(__local float *d, __local float *t, __global const float
                 for (int i = 0; i < VW; i++)
                     v[i] = vf_load_local(t + i * VW);
             }
-            transpose(v);
+            vf_transpose(v);
 #pragma unroll
             for (int i = 0; i < VW; i++)
                 vf_store_local(v[i], d + (p + i) * MB + b);

@@ -1,6 +1,10 @@
 ROW_KERNEL void softmax_xent_bwd_ref(__global float *restrict dx, __global const float *restrict x,
                                      __global const int *restrict labels,
-                                     __global const float *restrict dloss, int classes)
+                                     __global const float *restrict dloss, int classes
+#ifdef SMOOTHING
+                                     , float smoothing
+#endif
+)
 {
     __local float tmp[ROW_GROUP];
     const size_t row = get_group_id(0);
@@ -21,6 +25,11 @@ ROW_KERNEL void softmax_xent_bwd_ref(__global float *restrict dx, __global const
 
     for (int j = ROW_FIRST; j < classes; j += ROW_STEP) {
         const ROW p = exp(row_load(x, j, classes, -INFINITY) - top) * scale;
-        row_store(d * (p - row_one_at(label, j)), dx, j, classes);
+#ifdef SMOOTHING
+        const ROW t = (1.0f - smoothing) * row_one_at(label, j) + smoothing / classes;
+#else
+        const ROW t = row_one_at(label, j);
+#endif
+        row_store(d * (p - t), dx, j, classes);
     }
 }

@@ -386,10 +386,10 @@ static uint8_t place(int image, int c, int y, int x)
 }
 
 /* Three channels in memory: no file format that is read here has them. */
-static struct ocelli_dataset colored(uint8_t *pixels, uint8_t *labels)
+static struct ocelli_dataset colored(uint8_t *pixels, int32_t *labels)
 {
     for (int i = 0; i < AN; i++) {
-        labels[i] = (uint8_t)(i % 10);
+        labels[i] = i % 10;
         for (int c = 0; c < AC; c++)
             for (int y = 0; y < AH; y++)
                 for (int x = 0; x < AW; x++)
@@ -397,8 +397,10 @@ static struct ocelli_dataset colored(uint8_t *pixels, uint8_t *labels)
     }
     return (struct ocelli_dataset){
         .info = {"colored", AN, AC, AH, AW, 10, NULL},
-        .images = {.data = pixels - AN * AC * AH * AW},
-        .labels = {.data = labels},
+        .height = AH,
+        .width = AW,
+        .pixels = pixels - AN * AC * AH * AW,
+        .labels = labels,
         .image_bytes = AC * AH * AW,
     };
 }
@@ -425,7 +427,8 @@ static bool find_change(const float *got, int i, int crop, bool *flip, int *dy, 
 
 START_TEST(test_flip_and_crop)
 {
-    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    uint8_t pixels[AN * AC * AH * AW];
+    int32_t labels[AN];
     struct ocelli_dataset ds = colored(pixels, labels);
     struct augmenter a;
     int flips = 0, moved[2][5] = {{0}};
@@ -453,7 +456,8 @@ END_TEST
 /* Colours change by one affine function an image and channel, within the bounds; not more than that. */
 START_TEST(test_colors)
 {
-    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    uint8_t pixels[AN * AC * AH * AW];
+    int32_t labels[AN];
     struct ocelli_dataset ds = colored(pixels, labels);
     struct augmenter a;
     double spread = 0;
@@ -486,7 +490,8 @@ END_TEST
 /* The principal components of colours that lie on a line are that line. */
 START_TEST(test_principal_colors)
 {
-    uint8_t pixels[AN * AC * AH * AW], labels[AN];
+    uint8_t pixels[AN * AC * AH * AW];
+    int32_t labels[AN];
     struct ocelli_dataset ds = colored(pixels, labels);
     struct augmenter a;
     for (int i = 0; i < AN; i++)

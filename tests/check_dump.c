@@ -10,14 +10,17 @@ static const struct {
     int net, batch;
     enum mode mode;
     struct ocelli_plan_params p;
+    const char *style; /* OCELLI_STYLE; NULL: a processor */
 } goldens[] = {
-    {"lenet", 0, 1, FORWARD, {0}},
-    {"lenet-ref", 0, 1, FORWARD, {.variant = "ref"}},
-    {"lenet-not-fused", 0, 1, FORWARD, {.no_fusion = true}},
-    {"lenet-train", 0, 64, TRAIN, {0}},
-    {"residual", 1, 2, FORWARD, {0}},
-    {"residual-train", 1, 2, TRAIN, {0}},
-    {"forked-train", 2, 3, TRAIN, {0}},
+    {"lenet", 0, 1, FORWARD, {0}, NULL},
+    {"lenet-ref", 0, 1, FORWARD, {.variant = "ref"}, NULL},
+    {"lenet-not-fused", 0, 1, FORWARD, {.no_fusion = true}, NULL},
+    {"lenet-train", 0, 64, TRAIN, {0}, NULL},
+    {"residual", 1, 2, FORWARD, {0}, NULL},
+    {"residual-train", 1, 2, TRAIN, {0}, NULL},
+    {"forked-train", 2, 3, TRAIN, {0}, NULL},
+    {"lenet-gpu", 0, 1, FORWARD, {0}, "gpu"},
+    {"residual-train-gpu", 1, 32, TRAIN, {0}, "gpu"},
 };
 
 static void dump(const struct ocelli_plan *p, struct text *t)
@@ -55,6 +58,7 @@ START_TEST(golden)
     struct text t = {0};
     char path[512], *want;
     size_t bytes;
+    ck_assert_int_eq(setenv("OCELLI_STYLE", goldens[_i].style ? goldens[_i].style : "", 1), 0);
     assert_ok(ocelli_device_open(&null, &(struct ocelli_device_params){.device = "null"}));
     assert_ok(ocelli_plan_create(&p, null, g, &goldens[_i].p));
     dump(p, &t);

@@ -169,17 +169,17 @@ static ocelli_value net_computed_weight(struct ocelli_graph *g, int n)
 static const struct net {
     const char *name;
     ocelli_value (*build)(struct ocelli_graph *g, int n);
-    const char *once, *run; /* the operations of a plan, batch 1 */
+    const char *once, *run; /* the operations of a plan, one for each launch, batch 1 */
     int copies;             /* of those, launches of concat and strided: batch 1 and 2 */
     int copies2;
 } nets[] = {
-    {"plain", net_plain, "fold", "conv2d", 0, 0},
-    {"biased", net_biased, "fold fold", "conv2d bias", 0, 0},
-    {"residual", net_residual, "fold", "conv2d conv2d", 0, 0},
-    {"dense", net_dense, "fold", "gemm", 0, 0},
-    {"transposed", net_transposed, "fold",
+    {"plain", net_plain, "fold fold", "conv2d", 0, 0},
+    {"biased", net_biased, "fold fold fold fold", "conv2d bias", 0, 0},
+    {"residual", net_residual, "fold fold", "conv2d conv2d", 0, 0},
+    {"dense", net_dense, "fold fold", "gemm", 0, 0},
+    {"transposed", net_transposed, "fold fold",
      "conv2d_bwd_data conv2d_bwd_data conv2d_bwd_data conv2d_bwd_data", 0, 0},
-    {"factors", net_factors, "fold", "conv2d bias", 0, 0},
+    {"factors", net_factors, "fold fold", "conv2d bias", 0, 0},
     {"padded", net_padded, "", "conv2d", 0, 0},
     {"read twice", net_read_twice, "", "conv2d unary batchnorm", 0, 0},
     {"gated", net_gated, "", "conv2d scale", 0, 0},

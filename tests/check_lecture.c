@@ -153,6 +153,48 @@ START_TEST(pooling)
 }
 END_TEST
 
+/* ---- The deconvnet ---- */
+
+/* A point, seen by a filter of 1 to 9, rectified and pooled: 9 7 / 3 1. The 9 comes from the upper
+ * left corner; sent back it is that part of the filter which lies inside the image, nine times.
+ * What is negative is not sent on, and what went forward through the ReLU does not matter: of an
+ * image without anything in it the way back is the same. */
+static const struct {
+    float point, start, want;
+} ways_back[] = {{1, 9, 9}, {1, -9, 0}, {0, 1, 1}};
+
+START_TEST(deconvnet)
+{
+    static const float w[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const float f = ways_back[_i].want;
+    const float x[16] = {[5] = ways_back[_i].point}, start[4] = {ways_back[_i].start};
+    const float want[16] = {[0] = 5 * f, [1] = 6 * f, [4] = 8 * f, [5] = 9 * f};
+    struct run r;
+    run_init(&r, &OCELLI_SHAPE(1, 1, 4, 4), &OCELLI_SHAPE(1, 1, 2, 2));
+    ocelli_value filter = ocelli_const(r.g, NULL, OCELLI_F32, &OCELLI_SHAPE(1, 1, 3, 3), w);
+    const struct ocelli_conv2d_params p = {.pad = {1, 1, 1, 1}};
+    ocelli_value y = ocelli_relu(r.g, ocelli_conv2d(r.g, r.in[0], filter, &p));
+    y = ocelli_pool2d(r.g, y, &(struct ocelli_pool2d_params){.kernel = {2}});
+    run_expect(&r, ocelli_deconvnet(r.g, y, r.in[1], r.in[0]), x, start, want, 16);
+}
+END_TEST
+
+START_TEST(no_way_back)
+{
+    struct run r;
+    run_init(&r, &OCELLI_SHAPE(1, 1, 2, 2), &OCELLI_SHAPE(1, 1, 2, 2));
+    ocelli_value y = ocelli_relu(r.g, r.in[0]);
+    ck_assert_int_eq(ocelli_deconvnet(r.g, y, y, r.in[1]), OCELLI_NONE);
+    assert_fails(ocelli_graph_status(r.g), OCELLI_ERR_INVALID, "does not depend");
+    ocelli_graph_destroy(&r.g);
+    run_init(&r, &OCELLI_SHAPE(1, 1, 2, 2), &OCELLI_SHAPE(1, 1, 2, 1));
+    y = ocelli_relu(r.g, r.in[0]);
+    ck_assert_int_eq(ocelli_deconvnet(r.g, y, r.in[1], r.in[0]), OCELLI_NONE);
+    assert_fails(ocelli_graph_status(r.g), OCELLI_ERR_SHAPE, "shape");
+    ocelli_graph_destroy(&r.g);
+}
+END_TEST
+
 /* ---- Shapes ---- */
 
 /* (N + 2 P - F) / S + 1, for a square image of C channels and M filters. */
@@ -228,6 +270,8 @@ int main(void)
     tcase_add_test(c, filters_and_pooling);
     tcase_add_test(c, edge_detector);
     tcase_add_loop_test(c, pooling, 0, 2);
+    tcase_add_loop_test(c, deconvnet, 0, (int)(sizeof(ways_back) / sizeof(ways_back[0])));
+    tcase_add_test(c, no_way_back);
     tcase_add_loop_test(c, output_size, 0, (int)(sizeof(sizes) / sizeof(sizes[0])));
     tcase_add_test(c, stride_does_not_fit);
     tcase_add_test(c, dense_parameters);

@@ -484,15 +484,25 @@ END_TEST
 
 START_TEST(test_schedules)
 {
-    ck_assert(schedule_lr(OCELLI_CONSTANT, 0.1f, 77, 100) == 0.1f);
     const float at[3] = {0.1f, 0.01f, 0.001f};
-    for (int i = 0; i < 3; i++) {
-        ck_assert(fabsf(schedule_lr(OCELLI_STEP, 0.1f, 30 * i, 90) - at[i]) < 1e-8f);
-        ck_assert(fabsf(schedule_lr(OCELLI_STEP, 0.1f, 30 * i + 29, 90) - at[i]) < 1e-8f);
+    for (int64_t w = 0; w <= 10; w += 10) { /* without and with a warm-up, which only moves it */
+        struct schedule s = {OCELLI_CONSTANT, 0.1f, 100 + w, w};
+        ck_assert(schedule_lr(&s, w + 77) == 0.1f);
+        s.kind = OCELLI_COSINE;
+        ck_assert(schedule_lr(&s, w) == 0.1f);
+        ck_assert(fabsf(schedule_lr(&s, w + 50) - 0.05f) < 1e-8f);
+        s.kind = OCELLI_POLY;
+        ck_assert(fabsf(schedule_lr(&s, w + 50) - 0.025f) < 1e-8f);
+        for (int i = 0; i < w; i++) {
+            s.kind = (enum ocelli_schedule)(i % 4);
+            ck_assert(fabsf(schedule_lr(&s, i) - 0.01f * (float)(i + 1)) < 1e-8f);
+        }
+        s = (struct schedule){OCELLI_STEP, 0.1f, 90 + w, w};
+        for (int i = 0; i < 3; i++) {
+            ck_assert(fabsf(schedule_lr(&s, w + 30 * i) - at[i]) < 1e-8f);
+            ck_assert(fabsf(schedule_lr(&s, w + 30 * i + 29) - at[i]) < 1e-8f);
+        }
     }
-    ck_assert(schedule_lr(OCELLI_COSINE, 0.1f, 0, 100) == 0.1f);
-    ck_assert(fabsf(schedule_lr(OCELLI_COSINE, 0.1f, 50, 100) - 0.05f) < 1e-8f);
-    ck_assert(fabsf(schedule_lr(OCELLI_POLY, 0.1f, 50, 100) - 0.025f) < 1e-8f);
     ck_assert_ptr_null(schedule_name((enum ocelli_schedule)9));
 }
 END_TEST

@@ -17,6 +17,9 @@ static const char usage[] =
     "that code.\n"
     "  --tap            print the Test Anything Protocol\n"
     "  --device D       as the library's (index, name, cpu, gpu)\n"
+    "  --gpu            as a graphics processor, whatever the device is: only the variants that "
+    "processors do\n"
+    "                   not have\n"
     "  --variant V      only this one (OP/VARIANT or VARIANT)\n"
     "  --seed N         of the data and of random problems (default 1)\n"
     "  --random N       also N random problems of every operation in the files (of all without "
@@ -34,7 +37,7 @@ static const char usage[] =
     "  --list           only say what would be run\n";
 
 struct options {
-    bool tap, bench, list, exact;
+    bool tap, bench, list, exact, gpu;
     const char *device, *variant, *set;
     uint64_t seed;
     int random, settings;
@@ -118,8 +121,9 @@ static bool check_setting(const struct trials *t, const struct subject *subject,
 {
     struct text words = {0};
     bool good = true;
-    int last = subject->exact ? FILL_INTEGER : FILL_REAL;
-    for (int m = FILL_INTEGER; m <= last && good; m++) {
+    const bool noisy = subject->variant->noise > 0;
+    int last = subject->exact && !noisy ? FILL_INTEGER : FILL_REAL;
+    for (int m = noisy ? FILL_REAL : FILL_INTEGER; m <= last && good; m++) {
         good = subject_check(subject, &t->mode[m], &words);
         if (good)
             continue;
@@ -196,6 +200,14 @@ static void run_variant(struct session *s, const struct problem *p, const struct
     text_free(&why);
 }
 
+/* Does it apply to processors too? */
+static bool on_processors(const struct problem *p, const struct caps *caps, const struct variant *v)
+{
+    struct caps c = *caps;
+    c.cpu_style = true;
+    return !v->applicable || v->applicable(p, &c);
+}
+
 static bool wanted(const char *filter, const struct op *op, const struct variant *v)
 {
     const char *slash = filter ? strchr(filter, '/') : NULL;
@@ -226,7 +238,8 @@ static void run_variants(struct session *s, const struct problem *p, const char 
             continue;
         applicable++;
         snprintf(name, sizeof(name), "%s/%s", p->op->name, v->name);
-        if (wanted(s->opt.variant, p->op, v))
+        if (wanted(s->opt.variant, p->op, v) &&
+            !(s->opt.gpu && on_processors(p, device_caps(s->dev), v)))
             run_variant(s, p, &trials, text, v, name);
     }
     if (applicable == 0) {
@@ -359,6 +372,7 @@ enum {
     SETTINGS,
     SET,
     EXACT,
+    GPU,
     BENCH,
     LIST,
     HELP
@@ -375,6 +389,7 @@ static const struct option long_options[] = {
     {"settings", required_argument, NULL, SETTINGS},
     {"set", required_argument, NULL, SET},
     {"exact", no_argument, NULL, EXACT},
+    {"gpu", no_argument, NULL, GPU},
     {"bench", no_argument, NULL, BENCH},
     {"list", no_argument, NULL, LIST},
     {"help", no_argument, NULL, HELP},
@@ -417,6 +432,9 @@ static int parse_options(int argc, char **argv, struct options *o)
         case EXACT:
             o->exact = true;
             break;
+        case GPU:
+            o->gpu = true;
+            break;
         case BENCH:
             o->bench = true;
             break;
@@ -443,6 +461,8 @@ int main(int argc, char **argv)
     int stop = parse_options(argc, argv, &s.opt);
     if (stop)
         return stop - 1;
+    if (s.opt.gpu)
+        setenv("OCELLI_STYLE", "gpu", 1);
     const struct ocelli_device_params dp = {.device = s.opt.device, .log = listen, .log_user = &s};
     if (ocelli_device_open(&s.dev, &dp) != 0) {
         printf("%s %s\n", s.opt.tap ? "Bail out!" : "checkcl:", ocelli_error());

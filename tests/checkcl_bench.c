@@ -63,7 +63,7 @@ bool subject_bench(const struct subject *s, const struct problem *p, struct benc
     struct setup u;
     int err = 0, n = 1;
 
-    TRY(setup_init(&u, s, p));
+    TRY(subject_setup(&u, s, p));
     TRY(write_inputs(&u, p));
     TRY(run_many(&u, s, 2, &t, &b));
     do {

@@ -3,7 +3,7 @@
 #define TESTS_CHECKCL_TRIAL_H
 
 #include "checkcl.h"
-#include "device/device.h"
+#include "measure/setup.h"
 
 #define MAX_RESULTS (OP_MAX_OUT + OP_MAX_IN)
 
@@ -54,8 +54,9 @@ void fill_inputs(struct trial *t);
 /* Adds the epilogue to result 0, which the oracle computed without, and sets all bounds
  * (checkcl_compare.c). */
 bool set_bounds(struct trial *t, struct text *why);
-/* Are the device's values within the bounds, and do they say anything? */
-bool compare(const struct trial *t, int k, const double *got, struct text *why);
+/* Are the device's values within the bounds, and do they say anything? With `noise` each may be off by so many
+ * times the widest of the bounds: a transform spreads errors over its tile. */
+bool compare(const struct trial *t, int k, const double *got, int noise, struct text *why);
 /* v as an element of that type can hold it (checkcl_run.c). */
 double as_type(enum ocelli_dtype type, double v);
 
@@ -72,35 +73,13 @@ struct subject {
     struct kept *exact; /* not NULL: every buffer as long as its content, nothing filled in but the
                            inputs, one run: the checker that runs the kernels sees to the rest */
 };
-/* Tensors that live to the end: oclgrind 21.10 takes what it knew of a released buffer for another
- * one in its place. */
-struct kept {
-    struct ocelli_tensor **tensor;
-    int n, cap;
-};
-void kept_free(struct kept *k);
 /* Runs the trial twice, over different garbage, and compares everything. */
 bool subject_check(const struct subject *s, const struct trial *t, struct text *why);
 /* Times back-to-back runs of a problem on random data (checkcl_bench.c). */
 bool subject_bench(const struct subject *s, const struct problem *p, struct bench_result *out,
                    struct text *why);
 
-/* The buffers of a problem, and its launches recorded (checkcl_run.c). */
-struct block {
-    struct binding binding;
-    struct ocelli_tensor *tensor; /* over the whole buffer, canaries included */
-    size_t total, offset, bytes;  /* content at `offset` */
-    uint8_t *initial, *got;       /* `total` bytes */
-    bool is_input;
-};
-struct setup {
-    struct block *block;
-    int n_blocks;
-    struct launches launches;
-    struct cmdlist *list;
-    struct kept *kept; /* NULL: tensors go with the setup */
-};
-int setup_init(struct setup *u, const struct subject *s, const struct problem *p);
-void setup_free(struct setup *u);
+/* The buffers of a problem, and its launches recorded (checkcl_run.c); setup_free() in any case. */
+int subject_setup(struct setup *u, const struct subject *s, const struct problem *p);
 
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes the generated sources: embed.py programs OUT.c FILE.cl... | embed.py ops OUT.c NAME...
-| embed.py oracles OUT.c NAME..."""
+| embed.py oracles OUT.c NAME... | embed.py shipped OUT.c FILE.jsonl"""
 import pathlib
 import sys
 
@@ -30,6 +30,13 @@ def ops(out, names):
     out.write_text("\n".join(parts))
 
 
+def shipped(out, files):
+    text = pathlib.Path(files[0]).read_text()
+    # An array: compilers need not take strings of any length.
+    data = ",".join(str(b) for b in text.encode() + b"\0")
+    out.write_text('#include "tune/book.h"\n\nconst char tune_shipped[] = {%s};\n' % data)
+
+
 def oracles(out, names):
     parts = ['#include "checkcl_table.h"\n']
     parts += ["extern const struct oracle oracle_%s;" % n for n in names]
@@ -40,4 +47,4 @@ def oracles(out, names):
 
 
 if __name__ == "__main__":
-    {"programs": programs, "ops": ops, "oracles": oracles}[sys.argv[1]](pathlib.Path(sys.argv[2]), sys.argv[3:])
+    {"programs": programs, "ops": ops, "oracles": oracles, "shipped": shipped}[sys.argv[1]](pathlib.Path(sys.argv[2]), sys.argv[3:])

@@ -2,7 +2,7 @@
 
 # What building and running needs, as Debian 12 names it.
 packages="meson ninja-build gcc libc6-dev pkgconf ocl-icd-opencl-dev opencl-c-headers
-pocl-opencl-icd libclblast-dev zlib1g-dev libxxhash-dev libjansson-dev libzip-dev libjpeg62-turbo-dev libpng-dev protobuf-c-compiler libprotobuf-c-dev dataset-fashion-mnist"
+pocl-opencl-icd libclblast-dev zlib1g-dev libxxhash-dev libjansson-dev libsqlite3-dev libzip-dev libjpeg62-turbo-dev libpng-dev protobuf-c-compiler libprotobuf-c-dev dataset-fashion-mnist"
 # What only the tests need.
 test_packages="check oclgrind g++ libonnx-testdata"
 

@@ -111,6 +111,14 @@ OCELLI_API int ocelli_graph_output(const struct ocelli_graph *g, int i, struct o
 OCELLI_API int ocelli_gradients(struct ocelli_graph *g, ocelli_value loss, const ocelli_value *wrt,
                                 int n, ocelli_value *grads);
 
+/* Appends the way back from v to x of a deconvnet (Zeiler and Fergus 2013): what in x an activation answers to. start,
+ * of v's shape, holds the activations that are kept, the others being 0. It goes back as a gradient does (transposed
+ * filters, maxima to where they were), but each ReLU on the way rectifies it, and an LRN is passed by. Returns a value
+ * of x's shape, or OCELLI_NONE with the graph's status set: UNSUPPORTED (an operation on the way has no gradient), SHAPE,
+ * INVALID (v does not depend on x), MEMORY. */
+OCELLI_API ocelli_value ocelli_deconvnet(struct ocelli_graph *g, ocelli_value v, ocelli_value start,
+                                         ocelli_value x);
+
 enum ocelli_optimizer {
     OCELLI_SGD = 0,
     OCELLI_NESTEROV,
@@ -125,7 +133,12 @@ struct ocelli_optimizer_params {
     float weight_decay; /* L2: decay * w is added to each gradient */
     float decay;        /* RMSPROP's, default 0.99; ADAM's beta2, default 0.999 */
     float epsilon;      /* default 1e-8, ADAGRAD 1e-10 */
-    bool decoupled;     /* not SGD: each step takes lr * weight_decay * w from w instead */
+    bool decoupled;     /* each step takes lr * weight_decay * w from w instead: Loshchilov and Hutter 2019 */
+    /* Gradients that explode (Pascanu, Mikolov, Bengio 2013); before the weight decay. 0: as they are. */
+    float clip_value;   /* each element is cut to -clip_value..clip_value; */
+    float clip_norm;    /* then all are multiplied by clip_norm / (their norm together + 1e-6) where that is below 1 */
+    bool log_norms;     /* output "gradient_norms": the Euclidean norm of each weight's gradient as it came, of
+                           weights with two dimensions or more that have one, in the order of the graph */
 };
 
 /* Appends the gradients of every weight and the step that updates it. The learning rate becomes
@@ -136,6 +149,25 @@ struct ocelli_optimizer_params {
 OCELLI_API int ocelli_optimize(struct ocelli_graph *g, ocelli_value loss,
                                const struct ocelli_optimizer_params *p);
 
+/* The same step in two graphs, for a batch that comes in parts: where memory does not hold a whole one, or where several
+ * devices work on it, each on its part. */
+struct ocelli_part {
+    int parts; /* runs that make a batch, default 1 */
+    int lanes; /* devices that share each run, default 1.. */
+    int lane;  /* ..and which of them this one is, from 0 */
+};
+/* Appends the gradients of every weight, and adds each, divided by parts * lanes, to the state "<weight>.gradient",
+ * which begins anew with each batch. After `parts` runs, those states summed over all lanes are the gradient of the
+ * mean loss of the whole batch; batch normalisation alone sees parts instead. Dropout drops what it would drop in
+ * the whole batch. */
+OCELLI_API int ocelli_optimize_part(struct ocelli_graph *g, ocelli_value loss,
+                                    const struct ocelli_part *part);
+/* A new graph that only updates: it has g's weights, the states "<weight>.gradient" that ocelli_optimize_part() gave to
+ * g, the input "lr", and what p asks for. ADAM counts in the state "updates". Its plan and g's share their weights:
+ * ocelli_weights_create() for g, then ocelli_weights_extend() for this one. */
+OCELLI_API int ocelli_optimize_update(struct ocelli_graph **out, const struct ocelli_graph *g,
+                                      const struct ocelli_optimizer_params *p);
+
 /* One line of the layer table: an operation of the graph as built. */
 struct ocelli_layer {
     const char *name; /* the layer's, or the operation's when it has none */
@@ -144,6 +176,8 @@ struct ocelli_layer {
     int64_t parameters; /* weight elements that this layer is the first to use */
     int64_t macs;       /* multiply-adds */
     int64_t bytes;      /* read and written when nothing is fused */
+    ocelli_value in, value; /* its first input and output, OCELLI_NONE: it has none */
+    const char *weight;     /* the name of its second input where that is a weight, else NULL */
 };
 
 /* Thread-safety: the strings belong to the graph. */

@@ -117,6 +117,12 @@ OCELLI_API ocelli_value ocelli_softmax(struct ocelli_graph *g, ocelli_value x);
 OCELLI_API ocelli_value ocelli_softmax_xent(struct ocelli_graph *g, ocelli_value logits,
                                             ocelli_value labels);
 
+/* The same against a label that is right with probability 1 - smoothing and any class, the label's among them, with
+ * smoothing (label smoothing: Szegedy et al. 2015, section 7):
+ * loss[n] = log(sum_c exp(x[n][c])) - (1 - smoothing) x[n][label[n]] - smoothing mean_c(x[n][c]). */
+OCELLI_API ocelli_value ocelli_softmax_xent_smoothed(struct ocelli_graph *g, ocelli_value logits,
+                                                     ocelli_value labels, float smoothing);
+
 /* 1 where the label is among the k largest logits (ties go to the lower class), else 0; N floats.
  */
 struct ocelli_in_top_k_params {

@@ -28,6 +28,10 @@ struct ocelli_weights;
  * graph and seed give the same bits on every device. */
 OCELLI_API int ocelli_weights_create(struct ocelli_weights **out, struct ocelli_device *dev,
                                      const struct ocelli_graph *g, uint64_t seed);
+/* Adds what the graph has and w has not.
+ * Fails: MEMORY, DEVICE; w then has some of it. */
+OCELLI_API int ocelli_weights_extend(struct ocelli_weights *w, const struct ocelli_graph *g,
+                                     uint64_t seed);
 OCELLI_API void ocelli_weights_destroy(struct ocelli_weights **w);
 
 /* In the order in which the graph has them. */
@@ -42,6 +46,15 @@ OCELLI_API struct ocelli_tensor *ocelli_weights_tensor(const struct ocelli_weigh
 OCELLI_API int ocelli_weights_save(const struct ocelli_weights *w, const char *path);
 OCELLI_API int ocelli_weights_load(struct ocelli_weights *w, const char *path);
 
+/* How much is asked of tuning (tune.h) when kernels are chosen. */
+enum ocelli_effort {
+    OCELLI_EFFORT_DEFAULT, /* $OCELLI_TUNE: off, db, quick or full; without it, DB */
+    OCELLI_EFFORT_OFF,     /* the kernels' own defaults */
+    OCELLI_EFFORT_DB,      /* what is in the tuning databases; measures nothing */
+    OCELLI_EFFORT_QUICK,   /* and tunes what is not in them for up to 30 seconds a plan, once */
+    OCELLI_EFFORT_FULL,    /* the same for up to 10 minutes */
+};
+
 /* Zero in a field means its default. */
 struct ocelli_plan_params {
     struct ocelli_weights *weights; /* must have every weight of the graph; NULL: the plan makes its
@@ -51,11 +64,15 @@ struct ocelli_plan_params {
     bool no_reuse;       /* every value has memory of its own */
     bool exact;          /* sums of the products themselves: no Winograd, whose results differ by a few
                             roundings more */
+    uint64_t memory_cap; /* the plan's peak memory must not be above so many bytes: values of the forward pass are computed
+                            again in the backward pass rather than kept, as few as will do, with the same bits. 0: no cap */
+    uint64_t memory_beside; /* bytes that others take: the cap is for them, too */
+    enum ocelli_effort effort;
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
 };
 
-/* Fails: the graph's own status; UNSUPPORTED (no variant applies), BUILD, MEMORY, DEVICE, SHAPE
- * (weights do not fit). */
+/* Fails: the graph's own status; UNSUPPORTED (no variant applies), BUILD, MEMORY (also when memory_cap cannot be
+ * kept; the message says how many bytes it takes at least), DEVICE, SHAPE (weights do not fit). */
 OCELLI_API int ocelli_plan_create(struct ocelli_plan **out, struct ocelli_device *dev,
                                   const struct ocelli_graph *g, const struct ocelli_plan_params *p);
 OCELLI_API void ocelli_plan_destroy(struct ocelli_plan **plan);
@@ -106,6 +123,7 @@ struct ocelli_plan_memory {
     uint64_t live;     /* the most that intermediate values need at any one step: no plan can do
                           with less */
     uint64_t peak;     /* weights + prepared + io + arena + setup */
+    int recomputed;    /* operations that run twice to keep memory_cap */
 };
 OCELLI_API void ocelli_plan_get_memory(const struct ocelli_plan *plan,
                                        struct ocelli_plan_memory *out);

@@ -12,9 +12,10 @@
 extern "C" {
 #endif
 
+/* What is left of a run behind its warm-up, T steps, is what these count by. */
 enum ocelli_schedule {
     OCELLI_CONSTANT = 0,
-    OCELLI_STEP,   /* times 0.1 after each third of the run */
+    OCELLI_STEP,   /* times 0.1 after each third */
     OCELLI_COSINE, /* lr (1 + cos(pi t / T)) / 2, t and T in steps; Loshchilov and Hutter 2016 */
     OCELLI_POLY,   /* lr (1 - t / T)^2 */
 };
@@ -45,10 +46,19 @@ struct ocelli_train_params {
     int epochs;           /* default 5 */
     int64_t steps;        /* stop after so many steps in all (the schedule still counts by epochs);
                              0: no limit */
-    int batch;            /* default 64 */
+    int batch;            /* images a step, default 64.. */
+    int accumulate;       /* ..in so many parts one after the other, whose gradients are added up: what the
+                             whole batch gives, but for batch normalisation, in the memory of a part; default 1 */
+    struct ocelli_device *const *more; /* devices that share each part with the first, evenly */
+    int n_more;
     struct ocelli_optimizer_params optimizer;
     float lr;             /* default 0.05 */
     enum ocelli_schedule schedule;
+    int64_t warmup;       /* steps in which the rate rises from lr / warmup to lr, linearly */
+    float smoothing;      /* of the labels, in the loss that is trained on (nets.h) */
+    bool log_gradients;   /* also write gradients.csv and gradients.svg: the norm of each layer's gradient */
+    uint64_t memory_cap;  /* bytes on each device, of all that training and testing need; what does not fit is computed
+                             again (ocelli_plan_params). 0: no limit */
     struct ocelli_augment augment;
     uint64_t seed;        /* weights and order of the images */
     const char *out_dir;  /* NULL: nothing is written */
@@ -84,7 +94,9 @@ struct ocelli_train_result {
  *   metrics.csv  a row an epoch
  *   curves.svg   loss and accuracy over epochs
  *   labels.txt   the names of the classes, one a line
- * The same seed, data, device and driver give the same bits, interrupted and resumed or not.
+ *   gradients.csv, gradients.svg   a row a step, where asked for
+ * The same seed, data, devices and driver give the same bits, interrupted and resumed or not. Several devices add up
+ * their gradients on the host in the order of the devices; the first one updates, and the others get its weights.
  * Fails: CANCELLED, IO, FORMAT (a checkpoint that is damaged or of another run; it is left as it is),
  * and all that planning and running can. */
 OCELLI_API int ocelli_train(struct ocelli_device *dev, const struct ocelli_dataset *train,

@@ -49,6 +49,7 @@ int file_read(const char *path, size_t limit, char **out, size_t *bytes)
             goto out;
         }
         buf = p;
+        mem_large(buf + len, cap - len);
         ssize_t n = read(fd, buf + len, cap - len - 1);
         if (n < 0 && errno == EINTR)
             continue;

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/err.h"
+
+#define LARGE_PAGE ((size_t)2 << 20)
 
 bool mul_size(size_t a, size_t b, size_t *out)
 {
@@ -16,6 +19,19 @@ bool mul_size(size_t a, size_t b, size_t *out)
 bool add_size(size_t a, size_t b, size_t *out)
 {
     return !__builtin_add_overflow(a, b, out);
+}
+
+void mem_large(void *block, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const uintptr_t from = round_up((uintptr_t)block, LARGE_PAGE);
+    const uintptr_t to = ((uintptr_t)block + bytes) / LARGE_PAGE * LARGE_PAGE;
+    if (from < to)
+        madvise((void *)from, to - from, MADV_HUGEPAGE); /* or not: it only saves time */
+#else
+    (void)block;
+    (void)bytes;
+#endif
 }
 
 /* New room is zeroed, so that an element whose building failed half way can still be freed. */
@@ -106,8 +122,26 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     return s;
 }
 
+/* Memory that somebody else allocated; the record itself lies in the arena. */
+struct arena_guest {
+    struct arena_guest *next;
+    void *block;
+};
+
+int arena_adopt(struct arena *a, void *block)
+{
+    struct arena_guest *guest = arena_alloc(a, sizeof(*guest));
+    if (!guest)
+        return OCELLI_ERR_MEMORY;
+    *guest = (struct arena_guest){a->guests, block};
+    a->guests = guest;
+    return 0;
+}
+
 void arena_free(struct arena *a)
 {
+    for (; a->guests; a->guests = a->guests->next)
+        free(a->guests->block);
     while (a->blocks) {
         struct arena_block *next = a->blocks->next;
         free(a->blocks);

@@ -1,16 +1,13 @@
 #include "data/dataset.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
-
-#define MAX_EXTENT 4096 /* of an image; keeps count x height x width far from overflow */
 
 static const char *const garments[] = {
     "T-shirt/top", "trouser", "pullover", "dress", "coat",
@@ -19,20 +16,30 @@ static const char *const garments[] = {
 static const char *const digits[] = {
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
 };
+static const char *const objects[] = {
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+};
+
+enum kind { MNIST, CIFAR10, FOLDER };
 
 static const struct source {
     const char *name;
+    enum kind kind;
     const char *dir;     /* where its package puts it, NULL: no package */
     const char *package; /* Debian's */
+    const char *holds;   /* what its folder must hold */
     const char *const *classes;
     int n_classes;
 } sources[] = {
-    {"fashion-mnist", "/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist", garments,
-     COUNT(garments)},
-    {"mnist", NULL, NULL, digits, COUNT(digits)},
+    {"fashion-mnist", MNIST, "/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist",
+     "train-images-idx3-ubyte.gz and its three companions", garments, COUNT(garments)},
+    {"mnist", MNIST, NULL, NULL, "train-images-idx3-ubyte.gz and its three companions", digits,
+     COUNT(digits)},
+    {"cifar10", CIFAR10, NULL, NULL,
+     "data_batch_1.bin, its four companions and test_batch.bin (the binary version)", objects,
+     COUNT(objects)},
+    {"folder", FOLDER, NULL, NULL, "a folder of JPEG and PNG files for each class", NULL, 0},
 };
-
-static const char *const prefixes[] = {[OCELLI_TRAIN] = "train", [OCELLI_TEST] = "t10k"};
 
 static const struct source *find(const char *name)
 {
@@ -52,11 +59,10 @@ static int find_dir(const struct source *src, const char **dir)
     struct stat st;
     bool given = *dir != NULL;
     if (!given && !src->dir)
-        return fail(
-            OCELLI_ERR_IO,
-            "%s: no package has this dataset: the folder that holds "
-            "train-images-idx3-ubyte.gz and its three companions must be given (--data-dir)",
-            src->name);
+        return fail(OCELLI_ERR_IO,
+                    "%s: no package has this dataset: the folder that holds %s must be given "
+                    "(--data-dir)",
+                    src->name, src->holds);
     if (!given)
         *dir = src->dir;
     if (stat(*dir, &st) == 0 && S_ISDIR(st.st_mode))
@@ -69,72 +75,34 @@ static int find_dir(const struct source *src, const char **dir)
     return fail(OCELLI_ERR_IO, "%s: no folder %s", src->name, *dir);
 }
 
-/* Reads dir/<split>-<kind>-ubyte.gz, or without .gz where there is no such file. */
-static int read_part(struct idx *x, const struct source *src, const char *dir,
-                     enum ocelli_split split, const char *kind, int rank)
-{
-    struct text path = {0};
-    int err = 0;
-    text_add(&path, "%s/%s-%s-ubyte.gz", dir, prefixes[split], kind);
-    if (!path.failed && access(path.s, F_OK) != 0) {
-        path.s[path.len - strlen(".gz")] = 0;
-        if (access(path.s, F_OK) != 0) {
-            err = fail(OCELLI_ERR_IO, "%s.gz: no such file%s%s", path.s,
-                       src->package ? "; it is in Debian's package " : "",
-                       src->package ? src->package : "");
-            goto out;
-        }
-    }
-    err = path.failed ? fail_memory() : idx_read(x, path.s, rank);
-out:
-    text_free(&path);
-    return err;
-}
-
-static int check(const struct ocelli_dataset *ds, const char *dir)
-{
-    const struct ocelli_dataset_info *in = &ds->info;
-    const int64_t *d = ds->images.dim;
-    if (ds->labels.dim[0] != d[0])
-        return fail(OCELLI_ERR_FORMAT, "%s: %s: %" PRId64 " images but %" PRId64 " labels",
-                    in->name, dir, d[0], ds->labels.dim[0]);
-    if (d[1] > MAX_EXTENT || d[2] > MAX_EXTENT)
-        return fail(OCELLI_ERR_FORMAT,
-                    "%s: %s: images of %" PRId64 "x%" PRId64 " pixels are above the "
-                    "limit of %d",
-                    in->name, dir, d[1], d[2], MAX_EXTENT);
-    for (int64_t i = 0; i < d[0]; i++)
-        if (ds->labels.data[i] >= in->classes)
-            return fail(OCELLI_ERR_FORMAT,
-                        "%s: %s: label %" PRId64 " is %d, not in 0..%d (at byte %" PRId64 ")",
-                        in->name, dir, i, ds->labels.data[i], in->classes - 1, 8 + i);
-    return 0;
-}
-
-int ocelli_dataset_open(struct ocelli_dataset **out, const char *name, const char *dir,
-                        enum ocelli_split split)
+int ocelli_dataset_open_with(struct ocelli_dataset **out, const char *name,
+                             const struct ocelli_dataset_params *params)
 {
     int err = 0;
+    struct ocelli_dataset_params p = params ? *params : (struct ocelli_dataset_params){0};
     struct ocelli_dataset *ds = NULL;
     *out = NULL;
-    if (!name || (unsigned)split >= COUNT(prefixes))
+    if (!name || (unsigned)p.split > OCELLI_TEST)
         return fail(OCELLI_ERR_INVALID, "dataset: no name, or no such split");
     const struct source *src = find(name);
     if (!src)
         return OCELLI_ERR_INVALID;
-    TRY(find_dir(src, &dir));
+    TRY(find_dir(src, &p.dir));
     ds = calloc(1, sizeof(*ds));
     if (!ds)
         return fail_memory();
     ds->info = (struct ocelli_dataset_info){
-        .name = src->name, .channels = 1, .classes = src->n_classes, .class_names = src->classes};
-    TRY(read_part(&ds->labels, src, dir, split, "labels-idx1", 1));
-    TRY(read_part(&ds->images, src, dir, split, "images-idx3", 3));
-    TRY(check(ds, dir));
-    ds->info.count = ds->images.dim[0];
-    ds->info.height = (int)ds->images.dim[1];
-    ds->info.width = (int)ds->images.dim[2];
-    ds->image_bytes = (size_t)(ds->images.dim[1] * ds->images.dim[2]);
+        .name = src->name, .classes = src->n_classes, .class_names = src->classes};
+    ds->skip_bad = p.skip_bad;
+    if (src->kind == MNIST)
+        TRY(mnist_open(ds, p.dir, src->package, p.split));
+    else if (src->kind == CIFAR10)
+        TRY(cifar10_open(ds, p.dir, p.split));
+    else
+        TRY(folder_open(ds, &p));
+    ds->height = ds->height ? ds->height : ds->info.height;
+    ds->width = ds->width ? ds->width : ds->info.width;
+    ds->image_bytes = (size_t)ds->info.channels * (size_t)ds->height * (size_t)ds->width;
     *out = ds;
     ds = NULL;
 out:
@@ -142,12 +110,20 @@ out:
     return err;
 }
 
+int ocelli_dataset_open(struct ocelli_dataset **out, const char *name, const char *dir,
+                        enum ocelli_split split)
+{
+    return ocelli_dataset_open_with(out, name,
+                                    &(struct ocelli_dataset_params){.dir = dir, .split = split});
+}
+
 void ocelli_dataset_close(struct ocelli_dataset **ds)
 {
     if (!*ds)
         return;
-    idx_free(&(*ds)->images);
-    idx_free(&(*ds)->labels);
+    folder_free(&(*ds)->folder);
+    free((*ds)->pixels);
+    free((*ds)->labels);
     free(*ds);
     *ds = NULL;
 }
@@ -157,14 +133,64 @@ const struct ocelli_dataset_info *ocelli_dataset_get_info(const struct ocelli_da
     return &ds->info;
 }
 
+int64_t ocelli_dataset_bad(const struct ocelli_dataset *ds)
+{
+    return ds->folder ? folder_bad(ds->folder) : 0;
+}
+
+int dataset_pixels(const struct ocelli_dataset *ds, int64_t i, uint8_t *buf, const uint8_t **out,
+                   bool *bad)
+{
+    if (bad)
+        *bad = false;
+    *out = ds->pixels ? ds->pixels + (size_t)i * ds->image_bytes : buf;
+    return ds->pixels ? 0 : folder_pixels(ds, i, buf, bad);
+}
+
+int dataset_hash(const struct ocelli_dataset *ds, char hex[DATASET_HASH])
+{
+    struct hasher h;
+    if (ds->folder)
+        return folder_hash(ds, hex);
+    int err = hasher_init(&h);
+    if (err)
+        return err;
+    hasher_add(&h, ds->pixels, (size_t)ds->info.count * ds->image_bytes);
+    hasher_add(&h, ds->labels, (size_t)ds->info.count * sizeof(*ds->labels));
+    hasher_finish(&h, hex);
+    return 0;
+}
+
+/* The middle of an image as it is kept. */
+static int copy_middle(const struct ocelli_dataset *ds, int64_t i, uint8_t *pixels)
+{
+    int err;
+    const uint8_t *src;
+    size_t h = (size_t)ds->info.height, w = (size_t)ds->info.width,
+           area = (size_t)(ds->height * ds->width);
+    size_t top = ((size_t)ds->height - h) / 2, left = ((size_t)ds->width - w) / 2;
+    uint8_t *buf = malloc(ds->image_bytes);
+    if (!buf)
+        return fail_memory();
+    TRY(dataset_pixels(ds, i, buf, &src, NULL));
+    for (size_t c = 0; c < (size_t)ds->info.channels; c++)
+        for (size_t y = 0; y < h; y++, pixels += w)
+            memcpy(pixels, src + c * area + (top + y) * (size_t)ds->width + left, w);
+out:
+    free(buf);
+    return err;
+}
+
 int ocelli_dataset_get(const struct ocelli_dataset *ds, int64_t i, uint8_t *pixels, int *label)
 {
+    int err = 0;
     if (i < 0 || i >= ds->info.count)
         return fail(OCELLI_ERR_INVALID, "%s: no image %" PRId64 ", there are %" PRId64,
                     ds->info.name, i, ds->info.count);
     if (pixels)
-        memcpy(pixels, ds->images.data + (size_t)i * ds->image_bytes, ds->image_bytes);
+        TRY(copy_middle(ds, i, pixels));
     if (label)
-        *label = ds->labels.data[i];
-    return 0;
+        *label = ds->labels[i];
+out:
+    return err;
 }

@@ -180,6 +180,26 @@ out:
     return err;
 }
 
+/* OpenCL's least for a full profile, and what all graphics processors have. */
+#define STYLE_GROUP 256
+#define STYLE_LOCAL 32768
+
+int caps_style(struct caps *c)
+{
+    const char *style = secure_getenv("OCELLI_STYLE");
+    if (!style || !*style)
+        return 0;
+    if (strcmp(style, "gpu") != 0 && strcmp(style, "cpu") != 0)
+        return fail(OCELLI_ERR_INVALID, "OCELLI_STYLE: \"%s\" is neither gpu nor cpu", style);
+    const bool cpu = strcmp(style, "cpu") == 0;
+    if (c->cpu_style && !cpu) {
+        c->max_group = MIN(c->max_group, (size_t)STYLE_GROUP);
+        c->local_bytes = MIN(c->local_bytes, (size_t)STYLE_LOCAL);
+    }
+    c->cpu_style = cpu;
+    return 0;
+}
+
 /* A wide CPU, so that the plans of the null device show the families of the CPU. */
 void caps_null(struct ocelli_device_info *info, struct caps *caps)
 {

@@ -23,6 +23,7 @@ struct caps {
     bool out_of_order;
     bool command_buffer;
     bool unified_memory;
+    bool exact;   /* only variants that add up the products themselves; not of a device, but of a plan */
     bool clblast; /* built with CLBlast and the device can use it */
     unsigned quirks; /* enum quirk of quirks.h */
 };

@@ -66,15 +66,48 @@ out:
     return err;
 }
 
-/* The whole source: the caller frees `t` also after a failure. */
-static int program_source(const struct program *p, struct text *t)
+/* The whole source: the caller frees `t` also after a failure. A name with a slash is the path of a file of
+ * somebody's own, without its ".cl": it stands alone. */
+static int program_source(const char *name, struct text *t)
 {
     int err;
-    TRY(add_source(t, "prelude", ".clh"));
-    TRY(add_source(t, p->name, ".cl"));
+    size_t bytes;
+    char *file = NULL, *path = NULL;
+    if (strchr(name, '/')) {
+        if (asprintf(&path, "%s.cl", name) < 0) {
+            path = NULL;
+            TRY(fail_memory());
+        }
+        TRY(file_read(path, SOURCE_LIMIT, &file, &bytes));
+        text_add(t, "#line 1 \"%s\"\n%s\n", path, file);
+    } else {
+        TRY(add_source(t, "prelude", ".clh"));
+        TRY(add_source(t, name, ".cl"));
+    }
     if (t->failed)
         return fail_memory();
 out:
+    free(path);
+    free(file);
+    return err;
+}
+
+int launches_source(const struct launches *l, char hex[33])
+{
+    struct hasher h;
+    int err = hasher_init(&h);
+    if (err)
+        return err;
+    for (int i = 0; i < l->n && !err; i++) {
+        struct text t = {0};
+        if (l->item[i].kind != LAUNCH_KERNEL || (i > 0 && l->item[i].program == l->item[i - 1].program))
+            continue;
+        err = program_source(l->item[i].program, &t);
+        if (!err)
+            hasher_add_str(&h, t.s);
+        text_free(&t);
+    }
+    hasher_finish(&h, hex);
     return err;
 }
 
@@ -265,7 +298,7 @@ static int build(struct job *job)
     char key[33];
     struct program *p = job->p;
     const bool use_cache = p->dev->programs->cache.dir != NULL;
-    TRY(program_source(p, &source));
+    TRY(program_source(p->name, &source));
     text_add(&options, "%s%s%s", OPTIONS, *p->defines && *p->defines != ' ' ? " " : "", p->defines);
     if (options.failed) {
         err = fail_memory();

@@ -9,13 +9,18 @@
 int device_make(struct ocelli_device **out, const struct found *f,
                 const struct ocelli_device_params *p)
 {
+    struct caps caps = f->caps;
+    *out = NULL;
+    int err = caps_style(&caps);
+    if (err)
+        return err;
     struct ocelli_device *dev = calloc(1, sizeof(*dev));
     *out = dev;
     if (!dev)
         return fail_memory();
     *dev = (struct ocelli_device){
         .info = f->info,
-        .caps = f->caps,
+        .caps = caps,
         .log = {p->log, p->log_user},
         .building = p->building,
         .building_user = p->building_user,

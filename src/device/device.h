@@ -20,6 +20,10 @@ const struct log *device_log(const struct ocelli_device *dev);
 bool device_is_null(const struct ocelli_device *dev);
 bool device_profiles(const struct ocelli_device *dev);
 
+/* The hash of the sources that the launches are compiled from: it changes when a kernel does (compile.c).
+ * Fails: INVALID (there is no such kernel file), IO, MEMORY. */
+int launches_source(const struct launches *l, char hex[33]);
+
 /* ---- Memory (buffer.c) ---- */
 
 /* A counted block of device memory. */

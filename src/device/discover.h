@@ -32,6 +32,9 @@ int device_start(struct ocelli_device *dev, int lanes, cl_command_queue given);
 /* caps.c. Asks a device; `as` is the kind it is to be used as where it is several; NULL: the best.
  */
 int caps_query(struct found *f, enum ocelli_device_type as);
+/* OCELLI_STYLE in the environment: "gpu" or "cpu", the families whose kernels to use whatever the device is.
+ * As a graphics processor a CPU has only the work-groups and local memory that all of those have. */
+int caps_style(struct caps *c);
 void caps_null(struct ocelli_device_info *info, struct caps *caps);
 bool has_kind(cl_device_type types, enum ocelli_device_type type);
 const char *kind_word(enum ocelli_device_type type); /* "cpu" */

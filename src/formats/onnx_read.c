@@ -34,6 +34,7 @@ static void *budget_alloc(void *user, size_t bytes)
         return NULL;
     }
     b->left -= whole;
+    mem_large(p, whole);
     memcpy(p, &whole, sizeof(whole));
     return p + BLOCK_HEAD;
 }
@@ -133,13 +134,13 @@ void onnx_close(struct onnx_file **file)
     *file = NULL;
 }
 
-void onnx_tensor_drop(Onnx__Tensor *t)
+void *onnx_tensor_release(Onnx__Tensor *t)
 {
-    struct budget b = {0};
+    void *block = t->raw_data.data ? t->raw_data.data - BLOCK_HEAD : NULL;
 
-    budget_free(&b, t->raw_data.data);
     t->raw_data = (ProtobufCBinaryData){0};
     t->has_raw_data = false;
+    return block;
 }
 
 int onnx_tensor_file(const char *path, struct desc *desc, void **data, char **name)

@@ -33,11 +33,16 @@ void onnx_close(struct onnx_file **f);
 int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
                 struct desc *desc, void **data);
 
+/* The same for a tensor that is not asked for again: raw bytes are handed over, not copied. *block is
+ * what to free for *data; where they differ, the bytes were handed over. */
+int onnx_tensor_take(Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                     struct desc *desc, void **data, void **block);
+
 /* What a tensor takes of the file named *location (below the model's folder; NULL: it is not stored
  * in one). */
 uint64_t onnx_external(const Onnx__Tensor *t, const char **location);
-/* Frees a tensor's raw bytes before the rest of the file. */
-void onnx_tensor_drop(Onnx__Tensor *t);
+/* Takes a tensor's raw bytes out of the message: what to free for them. */
+void *onnx_tensor_release(Onnx__Tensor *t);
 
 /* The library's type for ONNX's number, -1: none. The number for a type. */
 int onnx_dtype(int type);

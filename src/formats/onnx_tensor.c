@@ -297,30 +297,43 @@ static int tensor_shape(const Onnx__Tensor *t, const char *what, struct ocelli_s
     return shape_elements(s, count) ? 0 : fail(OCELLI_ERR_FORMAT, "%s: too large", what);
 }
 
-int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
-                struct desc *desc, void **data)
+/* The elements' row in types[], what they are and how many; raw bytes are as many as that takes. */
+static int tensor_head(const Onnx__Tensor *t, const char *what, size_t limit, int *row,
+                       struct desc *desc, size_t *count)
 {
-    int row = type_row(t->data_type), err;
-    size_t count, bytes, size;
+    size_t bytes;
+    int err = 0;
 
-    *data = NULL;
     *desc = (struct desc){0};
-    if (row < 0)
+    if ((*row = type_row(t->data_type)) < 0)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s: elements of ONNX type %d", what, t->data_type);
-    desc->dtype = types[row].dtype;
-    size = ocelli_dtype_size(desc->dtype);
-    TRY(tensor_shape(t, what, &desc->shape, &count));
-    if (!mul_size(count, size, &bytes))
+    desc->dtype = types[*row].dtype;
+    TRY(tensor_shape(t, what, &desc->shape, count));
+    if (!mul_size(*count, ocelli_dtype_size(desc->dtype), &bytes))
         TRY(fail(OCELLI_ERR_FORMAT, "%s: too large", what));
     if (bytes > limit)
         TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes: more memory than its file may ask for", what,
                  bytes));
+    if (t->data_location != 1 && t->has_raw_data && t->raw_data.len != bytes)
+        TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes stored, its shape takes %zu", what,
+                 t->raw_data.len, bytes));
+out:
+    return err;
+}
+
+int onnx_tensor(const Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                struct desc *desc, void **data)
+{
+    int row, err;
+    size_t count, bytes, size;
+
+    *data = NULL;
+    TRY(tensor_head(t, what, limit, &row, desc, &count));
+    size = ocelli_dtype_size(desc->dtype);
+    bytes = count * size;
     if (t->data_location == 1) {
         TRY(read_external(t, path, what, bytes, data));
     } else if (t->has_raw_data) {
-        if (t->raw_data.len != bytes)
-            TRY(fail(OCELLI_ERR_FORMAT, "%s: %zu bytes stored, its shape takes %zu", what,
-                     t->raw_data.len, bytes));
         if (!(*data = malloc(bytes + 1)))
             TRY(fail_memory());
         if (bytes)
@@ -335,5 +348,24 @@ out:
         free(*data);
         *data = NULL;
     }
+    return err;
+}
+
+int onnx_tensor_take(Onnx__Tensor *t, const char *path, const char *what, size_t limit,
+                     struct desc *desc, void **data, void **block)
+{
+    int row, err;
+    size_t count;
+
+    *data = *block = NULL;
+    TRY(tensor_head(t, what, limit, &row, desc, &count));
+    if (t->data_location == 1 || !t->has_raw_data || desc->dtype == OCELLI_BOOL) {
+        TRY(onnx_tensor(t, path, what, limit, desc, data));
+        *block = *data;
+    } else {
+        *data = t->raw_data.data;
+        *block = onnx_tensor_release(t);
+    }
+out:
     return err;
 }

@@ -55,6 +55,14 @@ ocelli_value ocelli_weight(struct ocelli_graph *g, const char *name,
     return persistent(&g->g, VALUE_WEIGHT, name, shape, init);
 }
 
+int graph_weight(struct graph *g, const char *name, const struct desc *desc, const void *data)
+{
+    int v = named(g, VALUE_WEIGHT, name, desc->dtype, &desc->shape);
+    if (v != OCELLI_NONE)
+        g->value[v].data = data;
+    return v;
+}
+
 ocelli_value ocelli_weight_data(struct ocelli_graph *g, const char *name, enum ocelli_dtype dtype,
                                 const struct ocelli_shape *shape, const void *data)
 {
@@ -243,6 +251,12 @@ ocelli_value ocelli_softmax_xent(struct ocelli_graph *g, ocelli_value logits, oc
     return add2(g, &op_softmax_xent, NULL, logits, labels);
 }
 
+ocelli_value ocelli_softmax_xent_smoothed(struct ocelli_graph *g, ocelli_value logits,
+                                          ocelli_value labels, float smoothing)
+{
+    return add2(g, &op_softmax_xent, &(struct softmax_xent_attr){smoothing}, logits, labels);
+}
+
 ocelli_value ocelli_in_top_k(struct ocelli_graph *g, ocelli_value logits, ocelli_value labels,
                              const struct ocelli_in_top_k_params *p)
 {
@@ -302,7 +316,7 @@ static ocelli_value layer_state(struct ocelli_graph *g, const char *what,
 
 static void run_average(struct ocelli_graph *g, ocelli_value s, ocelli_value x, float keep, float take)
 {
-    graph_add(&g->g, &op_running, &(struct running_attr){keep, take, 0}, (int[OP_MAX_IN]){s, x});
+    graph_add(&g->g, &op_running, &(struct running_attr){.keep = keep, .take = take}, (int[OP_MAX_IN]){s, x, OCELLI_NONE});
 }
 
 ocelli_value ocelli_layer_batchnorm(struct ocelli_graph *g, const char *name, ocelli_value x,

@@ -144,7 +144,7 @@ ocelli_value ocelli_dropout(struct ocelli_graph *g, ocelli_value x,
 {
     struct dropout_attr attr = {0};
     if (p)
-        attr = (struct dropout_attr){p->ratio, p->seed};
+        attr = (struct dropout_attr){.ratio = p->ratio, .seed = p->seed};
     return add(g, &op_dropout, &attr, x, graph_runs(&g->g), OCELLI_NONE);
 }
 

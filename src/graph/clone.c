@@ -52,6 +52,8 @@ int graph_clone(const struct graph *g, struct graph **out)
         TRY(fail_memory());
     c->init = g->init;
     c->n_outputs = g->n_outputs;
+    c->changing = g->changing;
+    c->n_once = g->n_once;
     TRY(clone_values(g, c));
     TRY(clone_nodes(g, c));
     *out = c;

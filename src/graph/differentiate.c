@@ -38,8 +38,23 @@ static int seed(struct graph *g, int loss)
     return v;
 }
 
+/* Zeiler and Fergus 2013, section 2.1: on the way back a ReLU rectifies what comes, whatever went
+ * forward through it, and a normalisation between channels is left out. Everything else is the
+ * gradient: filters are transposed, and maxima return to where they were. */
+static bool deconvnet_rule(struct graph *g, const struct node *n, const int *dy, int *dx)
+{
+    if (n->op == &op_lrn)
+        dx[0] = dy[0];
+    else if (n->op == &op_unary &&
+             ((const struct ocelli_unary_params *)n->attr)->kind == OCELLI_RELU)
+        dx[0] = graph_add(g, &op_unary, n->attr, dy);
+    else
+        return false;
+    return true;
+}
+
 /* The gradient of node i's inputs, added to grad[]. */
-static int sweep_node(struct graph *g, int i, const bool *depends, int *grad)
+static int sweep_node(struct graph *g, int i, bool deconvnet, const bool *depends, int *grad)
 {
     const struct node n = g->node[i]; /* a copy: the array grows below */
     int dy[OP_MAX_OUT], dx[OP_MAX_IN];
@@ -59,7 +74,7 @@ static int sweep_node(struct graph *g, int i, const bool *depends, int *grad)
         return fail(OCELLI_ERR_UNSUPPORTED, "%s%s%s has no gradient", n.name ? n.name : "",
                     n.name ? ": " : "", n.op->name);
     g->layer = n.name;
-    int err = n.op->grad(g, &n, dy, dx);
+    int err = deconvnet && deconvnet_rule(g, &n, dy, dx) ? 0 : n.op->grad(g, &n, dy, dx);
     if (!err)
         err = g->status;
     for (int j = 0; !err && j < n.n_in; j++) {
@@ -75,7 +90,9 @@ static int sweep_node(struct graph *g, int i, const bool *depends, int *grad)
     return err;
 }
 
-static int differentiate(struct graph *g, int loss, const int *wrt, int n, int *grads)
+/* start: what arrives at the loss; OCELLI_NONE: the gradient of its mean. */
+static int differentiate(struct graph *g, int loss, int start, bool deconvnet, const int *wrt,
+                         int n, int *grads)
 {
     int err = 0, before = g->n_values, nodes = g->n_nodes;
     bool *depends = calloc((size_t)before, sizeof(*depends));
@@ -87,15 +104,17 @@ static int differentiate(struct graph *g, int loss, const int *wrt, int n, int *
         grad[v] = OCELLI_NONE;
     mark_dependent(g, wrt, n, depends);
     if (depends[loss]) {
-        grad[loss] = seed(g, loss);
+        grad[loss] = start != OCELLI_NONE ? start : seed(g, loss);
         TRY(g->status);
         for (int i = nodes - 1; i >= 0; i--)
-            TRY(sweep_node(g, i, depends, grad));
+            TRY(sweep_node(g, i, deconvnet, depends, grad));
     }
     for (int i = 0; i < n; i++)
         grads[i] = grad[wrt[i]];
     /* Gradients of inputs that nobody asked for, made along with others. */
     TRY(graph_prune_from(g, nodes, grads, n));
+    for (int i = nodes; i < g->n_nodes; i++)
+        g->node[i].backward = true;
 out:
     free(depends);
     free(grad);
@@ -114,8 +133,31 @@ int ocelli_gradients(struct ocelli_graph *graph, ocelli_value loss, const ocelli
             return fail(OCELLI_ERR_INVALID, "gradients: %s is no value of this graph",
                         i < 0 ? "the loss" : "what to differentiate by");
     }
-    int err = differentiate(g, loss, wrt, n, grads);
+    int err = differentiate(g, loss, OCELLI_NONE, false, wrt, n, grads);
     if (err)
         graph_fail(g, err);
     return err;
+}
+
+ocelli_value ocelli_deconvnet(struct ocelli_graph *graph, ocelli_value v, ocelli_value start,
+                              ocelli_value x)
+{
+    struct graph *g = &graph->g;
+    int back = OCELLI_NONE, err;
+    if (g->status)
+        return OCELLI_NONE;
+    for (int i = 0; i < 3; i++) {
+        const int value = i == 0 ? v : i == 1 ? start : x;
+        if (value < 0 || value >= g->n_values)
+            return graph_fail(g, fail(OCELLI_ERR_INVALID, "deconvnet: no value of this graph"));
+    }
+    const struct desc *a = &g->value[v].desc, *b = &g->value[start].desc;
+    if (!desc_equal(a, b))
+        return graph_fail(
+            g, fail(OCELLI_ERR_SHAPE, "deconvnet: the start is not of the value's shape"));
+    if ((err = differentiate(g, v, start, true, &x, 1, &back)) != 0)
+        return graph_fail(g, err);
+    if (back == OCELLI_NONE)
+        return graph_fail(g, fail(OCELLI_ERR_INVALID, "deconvnet: the value does not depend on x"));
+    return back;
 }

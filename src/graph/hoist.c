@@ -9,7 +9,8 @@ void graph_fixed(const struct graph *g, bool *fixed)
 {
     for (int v = 0; v < g->n_values; v++) {
         enum value_kind kind = g->value[v].kind;
-        fixed[v] = kind == VALUE_CONST || kind == VALUE_WEIGHT || kind == VALUE_STATE;
+        fixed[v] = kind == VALUE_CONST ||
+                   (!g->changing && (kind == VALUE_WEIGHT || kind == VALUE_STATE));
     }
     for (int i = 0; i < g->n_nodes; i++)
         for (int j = 0; j < g->node[i].n_in; j++)

@@ -32,6 +32,12 @@ static int64_t first_used(const struct graph *g, int i)
     return sum;
 }
 
+static const char *second_weight(const struct graph *g, const struct node *n)
+{
+    int v = n->n_in > 1 ? n->in[1] : OCELLI_NONE;
+    return v != OCELLI_NONE && g->value[v].kind == VALUE_WEIGHT ? g->value[v].name : NULL;
+}
+
 int ocelli_graph_layer(const struct ocelli_graph *graph, int i, struct ocelli_layer *out)
 {
     const struct graph *g = &graph->g;
@@ -50,6 +56,9 @@ int ocelli_graph_layer(const struct ocelli_graph *graph, int i, struct ocelli_la
         .parameters = first_used(g, i),
         .macs = (int64_t)c.macs,
         .bytes = (int64_t)c.bytes,
+        .in = n->n_in ? n->in[0] : OCELLI_NONE,
+        .value = n->n_out ? n->out[0] : OCELLI_NONE,
+        .weight = second_weight(g, n),
     };
     return 0;
 }

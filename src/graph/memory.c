@@ -125,7 +125,8 @@ static int collect_items(struct planner *p)
         bool made = g->value[v].kind != VALUE_TEMP || g->value[v].node >= 0 ||
                     g->value[v].part_of != OCELLI_NONE;
         bool constant = g->value[v].kind == VALUE_CONST && p->first[v] < 0 && !p->own[r];
-        if (!made || constant)
+        bool unused = !p->own[r] && p->first[r] < 0; /* a pass has no more need of it */
+        if (!made || constant || unused)
             continue;
         at->kind = p->own[r] ? PLACE_OWN : PLACE_ARENA;
         if (v == r && at->kind == PLACE_ARENA)
@@ -146,17 +147,24 @@ out:
     return err;
 }
 
-static size_t most_alive(const struct planner *p)
+static int most_alive(const struct planner *p, size_t *most)
 {
-    size_t most = 0;
-    for (int i = 0; i < p->g->n_nodes; i++) {
-        size_t sum = 0;
-        for (int k = 0; k < p->n_items; k++)
-            if (p->item[k].first <= i && i <= p->item[k].last)
-                sum += p->item[k].bytes;
-        most = MAX(most, sum);
+    /* What begins and what has ended at each step. */
+    size_t *come = calloc((size_t)p->g->n_nodes + 2, sizeof(*come));
+    size_t *gone = calloc((size_t)p->g->n_nodes + 2, sizeof(*gone)), sum = 0;
+    *most = 0;
+    for (int k = 0; k < p->n_items && come && gone; k++) {
+        come[p->item[k].first] += p->item[k].bytes;
+        gone[p->item[k].last + 1] += p->item[k].bytes;
     }
-    return most;
+    for (int i = 0; i < p->g->n_nodes && come && gone; i++) {
+        sum += come[i] - gone[i];
+        *most = MAX(*most, sum);
+    }
+    int err = come && gone ? 0 : fail_memory();
+    free(come);
+    free(gone);
+    return err;
 }
 
 /* ---- Offsets ---- */
@@ -303,8 +311,9 @@ static void write_places(struct planner *p)
     }
 }
 
-int memory_plan(const struct graph *g, const struct choice *choices, const struct caps *caps,
-                bool reuse, struct memory_plan **out)
+/* All of it up to the places themselves, which only `placed` asks for. */
+static int plan_memory(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                       bool reuse, bool placed, struct memory_plan **out)
 {
     size_t nv = (size_t)g->n_values + 1, nn = (size_t)g->n_nodes + 1;
     struct planner p = {.g = g, .choices = choices, .caps = caps, .reuse = reuse};
@@ -325,9 +334,11 @@ int memory_plan(const struct graph *g, const struct choice *choices, const struc
         TRY(fail_memory());
     find_lifetimes(&p);
     TRY(collect_items(&p));
-    p.m->live = most_alive(&p);
-    TRY(place_items(&p));
-    write_places(&p);
+    TRY(most_alive(&p, &p.m->live));
+    if (placed) {
+        TRY(place_items(&p));
+        write_places(&p);
+    }
     *out = p.m;
     p.m = NULL;
 out:
@@ -338,6 +349,22 @@ out:
     free(p.last);
     free(p.own);
     free(p.item);
+    return err;
+}
+
+int memory_plan(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                bool reuse, struct memory_plan **out)
+{
+    return plan_memory(g, choices, caps, reuse, true, out);
+}
+
+int memory_needed(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                size_t *live)
+{
+    struct memory_plan *m = NULL;
+    int err = plan_memory(g, choices, caps, true, false, &m);
+    *live = err ? 0 : m->live;
+    memory_plan_free(&m);
     return err;
 }
 

@@ -108,6 +108,9 @@ static void write_nll(struct writer *w)
 
 static void write_softmax_xent(struct writer *w)
 {
+    const struct softmax_xent_attr *p = w->n->attr;
+    if (p->smoothing != 0)
+        export_fail(w->e, fail(OCELLI_ERR_UNSUPPORTED, "ONNX's cross-entropy has no label smoothing"));
     export_s(w->e, last(w, "SoftmaxCrossEntropyLoss", in(w, 0), in(w, 1)), "reduction", "none");
 }
 

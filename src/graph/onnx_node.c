@@ -106,35 +106,53 @@ static size_t stored_count(const Onnx__Tensor *t)
     return n;
 }
 
-/* Beside the model lie initialisers only. Room for two: the content is copied once. */
-static int stored(const struct import *m, const struct slot *s, struct desc *d, void **data)
+/* The content, out of the message or (last: it is not asked for again) taken from it. Beside the model
+ * lie initialisers only. Room for two: a constant's content is copied once more. */
+static int stored(const struct import *m, const struct slot *s, bool last, struct desc *d,
+                  void **data, void **block)
 {
     char text[PLAIN_TEXT];
+    const char *path = s->weight ? m->file->path : NULL, *what = plain(s->name, text);
 
-    return onnx_tensor(s->tensor, s->weight ? m->file->path : NULL, plain(s->name, text),
-                       m->file->left / 2, d, data);
+    if (last)
+        return onnx_tensor_take(s->tensor, path, what, m->file->left / 2, d, data, block);
+    int err = onnx_tensor(s->tensor, path, what, m->file->left / 2, d, data);
+    *block = *data;
+    return err;
 }
 
+/* A weight that starts with `data`, which the graph now frees as `block`. */
+static ocelli_value weight(struct import *m, const struct slot *s, const struct desc *d,
+                           const void *data, void **block)
+{
+    int err = arena_adopt(&m->g->g.arena, *block);
+
+    if (err)
+        return graph_fail(&m->g->g, err);
+    *block = NULL;
+    return graph_weight(&m->g->g, s->name, d, data);
+}
+
+/* Large ones are asked for once, and then not held twice. */
 static ocelli_value value_of_tensor(struct import *m, struct slot *s)
 {
+    const bool large = stored_count(s->tensor) > HOST_MAX_COUNT;
     struct desc d;
-    void *data = NULL;
-    int err = stored(m, s, &d, &data);
+    void *data = NULL, *block = NULL;
+    int err = stored(m, s, large, &d, &data, &block);
+    const bool copied = block == data; /* or the message holds that much less now */
 
     if (err)
         s->v = graph_fail(&m->g->g, err);
     else if (s->weight && dtype_is_float(d.dtype))
-        s->v = ocelli_weight_data(m->g, s->name, d.dtype, &d.shape, data);
+        s->v = weight(m, s, &d, data, &block);
     else
         s->v = constant(m, &d, data);
-    free(data);
-    if (s->v != OCELLI_NONE)
+    free(block);
+    if (s->v != OCELLI_NONE && copied)
         m->file->left -= desc_bytes(&d);
-    if (s->v != OCELLI_NONE && stored_count(s->tensor) > HOST_MAX_COUNT) {
-        m->file->left += s->tensor->raw_data.len;
-        onnx_tensor_drop(s->tensor); /* large ones are not held twice for long */
+    if (large)
         s->tensor = NULL;
-    }
     return s->v;
 }
 
@@ -152,13 +170,13 @@ ocelli_value slot_value(struct import *m, struct slot *s)
 const struct host *slot_host(struct import *m, struct slot *s)
 {
     struct desc d;
-    void *data = NULL;
+    void *data = NULL, *block;
     struct host *h;
     int err;
 
     if (s->host || !s->tensor || m->g->g.status || stored_count(s->tensor) > HOST_MAX_COUNT)
         return s->host;
-    err = stored(m, s, &d, &data);
+    err = stored(m, s, false, &d, &data, &block);
     if (err) {
         graph_fail(&m->g->g, err);
     } else if ((h = host_new(m, d.dtype, &d.shape))) {

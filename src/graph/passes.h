@@ -13,12 +13,15 @@ int graph_prune(struct graph *g);
  * makes their input, where that input has no other reader. */
 int graph_fuse(struct graph *g);
 
+/* On CPUs: gradient descent that computes a dense layer's gradient itself, where it is limited by memory. */
+int graph_fuse_steps(struct graph *g, const struct caps *caps);
+
 /* Folds batch normalisation, scale and shift into the weights of the convolution or matrix product
  * whose only reader they are, where nothing but runs of this graph's updates changes them; and zero
  * padding into the convolution behind it. */
 int graph_fold(struct graph *g);
 
-/* On CPUs, where nothing is trained: convolutions on blocked channels (ops/conv2d_blocked.h), weights
+/* On CPUs: convolutions and their gradients on blocked channels (ops/conv2d_blocked.h), weights
  * packed, and whatever can follow them in that layout; reorders between the layouts. exact: only
  * families that add up the products themselves. Before graph_hoist(). */
 int graph_layout(struct graph *g, const struct caps *caps, bool exact);
@@ -29,6 +32,16 @@ void graph_fixed(const struct graph *g, bool *fixed);
 /* Moves the nodes whose results are fixed to the front and counts them in g->n_once; what the others
  * read of them becomes VALUE_PREPARED. The last pass that changes nodes. */
 int graph_hoist(struct graph *g);
+
+/* Moves updates of weights and states to where what they read is there and nobody needs the old content
+ * any more. */
+int graph_early(struct graph *g);
+
+/* Has values of the forward pass computed again in the backward pass, so that intermediate values take
+ * no more than `limit` bytes, or as few as can be; *arena is what they will take, *again how many nodes
+ * that adds. Also graph_early(). After graph_hoist(), before graph_slices(). */
+int graph_recompute(struct graph *g, const struct caps *caps, const char *force,
+                    const struct tuned *tuned, size_t limit, size_t *arena, int *again);
 
 /* Concat and split without copies: what makes an input of a concat writes where the concat wants it,
  * and a part of a value that lies in one piece is read where it is. Only whole pieces that start at
@@ -47,9 +60,10 @@ struct choice {
     int tv[MAX_TUNABLES];
     struct launches launches;
 };
-/* Chooses a variant for every node and writes its launches. *out: n_nodes choices. */
+/* Chooses a variant for every node and writes its launches. tuned NULL: by the defaults. *out: n_nodes
+ * choices. */
 int graph_select(const struct graph *g, const struct caps *caps, const char *force,
-                 struct choice **out);
+                 const struct tuned *tuned, struct choice **out);
 void choices_free(struct choice **c, int n);
 
 /* Where a value or scratch buffer lies. */
@@ -77,5 +91,8 @@ struct memory_plan {
 int memory_plan(const struct graph *g, const struct choice *choices, const struct caps *caps,
                 bool reuse, struct memory_plan **out);
 void memory_plan_free(struct memory_plan **m);
+/* What its `live` would be, with reuse. */
+int memory_needed(const struct graph *g, const struct choice *choices, const struct caps *caps,
+                size_t *live);
 
 #endif

@@ -22,14 +22,14 @@ static void drop_placed(const struct node *n, struct launches *l)
 }
 
 static int select_node(const struct graph *g, const struct node *n, const struct caps *caps,
-                       const char *force, struct choice *c)
+                       const char *force, const struct tuned *tuned, struct choice *c)
 {
     struct problem p;
     int err;
     if (n->op->flags & OP_ALIAS)
         return 0;
     node_problem(g, n, &p);
-    TRY(problem_select(&p, caps, force, &c->variant, c->tv));
+    TRY(problem_select_tuned(&p, caps, force, tuned, &c->variant, c->tv));
     TRY(problem_plan(&p, caps, c->variant, c->tv, &c->launches));
     drop_placed(n, &c->launches);
 out:
@@ -37,13 +37,13 @@ out:
 }
 
 int graph_select(const struct graph *g, const struct caps *caps, const char *force,
-                 struct choice **out)
+                 const struct tuned *tuned, struct choice **out)
 {
     struct choice *c = calloc((size_t)g->n_nodes + 1, sizeof(*c));
     if (!c)
         return fail_memory();
     for (int i = 0; i < g->n_nodes; i++) {
-        int err = select_node(g, &g->node[i], caps, force, &c[i]);
+        int err = select_node(g, &g->node[i], caps, force, tuned, &c[i]);
         if (err) {
             choices_free(&c, i + 1);
             return g->node[i].name ? fail_in(err, "%s", g->node[i].name) : err;

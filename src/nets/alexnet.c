@@ -20,25 +20,34 @@ static ocelli_value normalise(struct ocelli_graph *g, ocelli_value x)
 }
 
 static ocelli_value classifier(struct ocelli_graph *g, ocelli_value x,
-                               const struct ocelli_net_params *p)
+                               const struct ocelli_net_params *p, int width)
 {
-    x = ocelli_relu(g, ocelli_layer_dense(g, "fc6", block_dropout(g, x, p, 0.5f, 1), 4096));
-    x = ocelli_relu(g, ocelli_layer_dense(g, "fc7", block_dropout(g, x, p, 0.5f, 2), 4096));
+    x = ocelli_relu(g, ocelli_layer_dense(g, "fc6", block_dropout(g, x, p, 0.5f, 1), width));
+    x = ocelli_relu(g, ocelli_layer_dense(g, "fc7", block_dropout(g, x, p, 0.5f, 2), width));
     return ocelli_layer_dense(g, "fc8", x, p->classes);
 }
+
+/* The paper's, and one for images of 32x32: its first layer keeps the image's size. */
+static const struct {
+    struct conv first;
+    int maps[4], dense;
+} forms[] = {
+    {{96, {11, 11}, 4, {0, 0}}, {256, 384, 384, 256}, 4096},
+    [ALEXNET_SMALL] = {{64, {5, 5}, 1, {2, 2}}, {128, 192, 192, 128}, 512},
+};
 
 ocelli_value net_alexnet(struct ocelli_graph *g, ocelli_value x, const struct ocelli_net_params *p,
                          int form)
 {
-    (void)form;
-    x = block_conv(g, "conv1", x, CONV_STRIDE(96, 11, 4, 0));
+    const int *maps = forms[form].maps;
+    x = block_conv(g, "conv1", x, forms[form].first);
     x = block_max_pool(g, normalise(g, x), 3, 2, 0);
-    x = grouped(g, "conv2", x, 256, 5, 2);
+    x = grouped(g, "conv2", x, maps[0], 5, 2);
     x = block_max_pool(g, normalise(g, x), 3, 2, 0);
-    x = grouped(g, "conv3", x, 384, 3, 1);
-    x = grouped(g, "conv4", x, 384, 3, 2);
-    x = grouped(g, "conv5", x, 256, 3, 2);
-    return classifier(g, block_max_pool(g, x, 3, 2, 0), p);
+    x = grouped(g, "conv3", x, maps[1], 3, 1);
+    x = grouped(g, "conv4", x, maps[2], 3, 2);
+    x = grouped(g, "conv5", x, maps[3], 3, 2);
+    return classifier(g, block_max_pool(g, x, 3, 2, 0), p, forms[form].dense);
 }
 
 /* Krizhevsky 2014 ("One weird trick", footnote 1), as torchvision builds it: one column, no
@@ -52,5 +61,5 @@ ocelli_value net_alexnet_one_column(struct ocelli_graph *g, ocelli_value x,
     x = block_conv(g, "conv3", block_max_pool(g, x, 3, 2, 0), CONV(384, 3));
     x = block_conv(g, "conv4", x, CONV(256, 3));
     x = block_conv(g, "conv5", x, CONV(256, 3));
-    return classifier(g, block_max_pool(g, x, 3, 2, 0), p);
+    return classifier(g, block_max_pool(g, x, 3, 2, 0), p, 4096);
 }

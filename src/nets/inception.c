@@ -136,8 +136,9 @@ static ocelli_value block_d(struct layers *l, const char *name, ocelli_value x)
 /* Figure 7: a row and a column side by side. */
 static ocelli_value fan(const struct layers *l, const char *row, const char *column, ocelli_value x)
 {
-    const ocelli_value y[2] = {conv(l, row, x, (struct conv){384, {1, 3}, 1, {0, 1}}),
-                               conv(l, column, x, (struct conv){384, {3, 1}, 1, {1, 0}})};
+    ocelli_value y[2];
+    y[0] = conv(l, row, x, (struct conv){384, {1, 3}, 1, {0, 1}});
+    y[1] = conv(l, column, x, (struct conv){384, {3, 1}, 1, {1, 0}});
     return ocelli_concat(l->g, y, 2, 1);
 }
 

@@ -19,6 +19,7 @@ static const struct net {
     {"lenet5-1998", net_lenet5_1998, 28, 1, 10, 28, OCELLI_INIT_LECUN, 0},
     {"alexnet", net_alexnet, 227, 3, 1000, 67, OCELLI_INIT_HE, 0},
     {"alexnet-one-column", net_alexnet_one_column, 224, 3, 1000, 63, OCELLI_INIT_HE, 0},
+    {"alexnet-small", net_alexnet, 32, 3, 10, 15, OCELLI_INIT_HE, ALEXNET_SMALL},
     {"vgg11", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
     {"vgg13", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 1},
     {"vgg16", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, 2},
@@ -28,9 +29,11 @@ static const struct net {
     {"vgg13-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 1},
     {"vgg16-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 2},
     {"vgg19-bn", net_vgg, 224, 3, 1000, 32, OCELLI_INIT_HE, VGG_BN + 4},
+    {"vgg-small", net_vgg, 32, 3, 10, 8, OCELLI_INIT_HE, VGG_BN + VGG_SMALL},
     {"nin", net_nin, 224, 3, 1000, 67, OCELLI_INIT_HE, 0},
     {"nin-cifar", net_nin_cifar, 32, 3, 10, 4, OCELLI_INIT_HE, 0},
     {"googlenet", net_googlenet, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
+    {"googlenet-small", net_googlenet_small, 32, 3, 10, 8, OCELLI_INIT_HE, 0},
     {"inception-v2", net_inception_v2, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
     {"inception-v3", net_inception_v3, 299, 3, 1000, 75, OCELLI_INIT_HE, 0},
     {"resnet18", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 18},
@@ -103,13 +106,18 @@ out:
 
 ocelli_value ocelli_net_loss(struct ocelli_graph *g)
 {
+    return ocelli_net_loss_smoothed(g, 0);
+}
+
+ocelli_value ocelli_net_loss_smoothed(struct ocelli_graph *g, float smoothing)
+{
     static const char *const auxiliary[] = {"aux1", "aux2"};
     static const float weight = 0.3f;
     ocelli_value logits = ocelli_find(g, "logits");
     struct ocelli_shape s = ocelli_value_shape(g, logits);
     ocelli_value labels =
         ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(s.rank > 0 ? s.dim[0] : 1));
-    ocelli_value loss = ocelli_softmax_xent(g, logits, labels), total = loss;
+    ocelli_value loss = ocelli_softmax_xent_smoothed(g, logits, labels, smoothing), total = loss;
     ocelli_output(g, "loss", loss);
     ocelli_output(g, "correct", ocelli_in_top_k(g, logits, labels, NULL));
     for (size_t i = 0; i < COUNT(auxiliary); i++) {
@@ -117,7 +125,8 @@ ocelli_value ocelli_net_loss(struct ocelli_graph *g)
         if (aux == OCELLI_NONE)
             continue;
         ocelli_value w = ocelli_const(g, NULL, OCELLI_F32, &(struct ocelli_shape){0}, &weight);
-        aux = ocelli_binary(g, ocelli_softmax_xent(g, aux, labels), w, OCELLI_MUL);
+        aux = ocelli_softmax_xent_smoothed(g, aux, labels, smoothing);
+        aux = ocelli_binary(g, aux, w, OCELLI_MUL);
         total = ocelli_add(g, total, aux);
     }
     return total;

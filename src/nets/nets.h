@@ -11,10 +11,11 @@ typedef ocelli_value net_build(struct ocelli_graph *g, ocelli_value image,
                                const struct ocelli_net_params *p, int form);
 
 net_build net_lenet5, net_lenet5_1998, net_alexnet, net_alexnet_one_column, net_vgg, net_nin,
-    net_nin_cifar, net_googlenet, net_inception_v2, net_inception_v3, net_resnet, net_resnet_cifar;
+    net_nin_cifar, net_googlenet, net_googlenet_small, net_inception_v2, net_inception_v3, net_resnet, net_resnet_cifar;
 
-/* The 16-layer VGG with 1x1 filters, and what is added for a form with normalisation. */
-enum { VGG16C = 3, VGG_BN = 100 };
+/* Forms: the 16-layer VGG with 1x1 filters, what is added for a VGG with normalisation, and those for
+ * images of 32x32. */
+enum { VGG16C = 3, VGG_SMALL = 5, VGG_BN = 100, ALEXNET_SMALL = 1 };
 
 /* ---- Blocks ---- */
 

@@ -16,6 +16,8 @@
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance
  *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_sums(dy, x, mean, variance) -> dscale, dshift
+ *   batchnorm_bwd(dy, x, scale?, mean, variance, dscale, dshift) -> dx
  *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
@@ -24,10 +26,13 @@
  *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
+ *   lrn_blocked_bwd(dy, x) -> dx
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
+ *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
- *   dropout(x, run)                            running(s, x?): no output, updates s
+ *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
+ *   gemm_sgd(w, a, b, lr, v?)                   the same with g = a^T b, never stored
  */
 #ifndef OPS_ATTRS_H
 #define OPS_ATTRS_H
@@ -38,12 +43,19 @@ struct reshape_attr {
     struct ocelli_shape shape; /* one extent may be -1 */
 };
 
-/* d = g + weight_decay w;  v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
+/* The targets are 1 - smoothing at the label and smoothing / C everywhere in addition. */
+struct softmax_xent_attr {
+    float smoothing;
+};
+
+/* d = g + weight_decay w, or decoupled: w -= lr weight_decay w, d = g.
+ * v = momentum v + d;  w -= lr v, Nesterov: w -= lr (d + momentum v).
  * v is given exactly when momentum is not 0, and starts as zeros. lr is a scalar. */
 struct sgd_attr {
     float momentum;
     float weight_decay;
     bool nesterov;
+    bool decoupled;
 };
 
 /* The forward convolution, and height and width of the x that it was given: several extents lead to
@@ -97,6 +109,11 @@ struct concat_attr {
     int axis;
 };
 
+/* How many channels a blocked input has; 0: it is plain. */
+struct channels_attr {
+    int channels;
+};
+
 /* To blocks of `block` channels, or back to `channels` channels; one of them is 0. */
 struct reorder_attr {
     int block, channels;
@@ -106,6 +123,8 @@ struct reorder_attr {
 struct conv2d_pack_attr {
     int form; /* enum conv2d_form */
     int block, x_block;
+    bool backward; /* what is packed is the filter of the gradient: turned by 180 degrees, and with */
+    int groups;    /* so many groups C x M/groups x R x S (a depthwise one stays C x 1 x R x S) */
 };
 
 /* The convolution; its kernel is not looked at. `channels` are those that there are, of x and y, for the
@@ -113,6 +132,20 @@ struct conv2d_pack_attr {
 struct conv2d_blocked_attr {
     struct ocelli_conv2d_params conv;
     int form; /* of w, enum conv2d_form */
+    int channels[2];
+};
+
+/* The same of the forward convolution, and height and width of the x that it was given. */
+struct conv2d_blocked_bwd_data_attr {
+    struct ocelli_conv2d_params conv;
+    int form; /* of w, which is packed `backward`: direct or depthwise */
+    int channels[2];
+    int size[2];
+};
+
+/* The forward convolution, its kernel and groups those of plain weights; channels of x and y. */
+struct conv2d_blocked_bwd_weights_attr {
+    struct ocelli_conv2d_params conv;
     int channels[2];
 };
 
@@ -150,17 +183,23 @@ struct adaptive_attr {
     bool decoupled;
 };
 
+/* A batch that comes in `parts` runs and, in each, on `lanes` devices, of which this one is `lane`: its
+ * elements are numbered as those of the whole batch, so that each is dropped as it would be there. */
 struct dropout_attr {
     float ratio;
     int seed;
+    int parts, lanes, lane; /* 1, 1, 0 */
+    int channels; /* of a blocked x, whose elements are dropped as those of the plain one; 0: plain */
 };
 /* An element is dropped where that many random bits, as a whole number, are below the threshold. */
 #define DROPOUT_BITS 24
 uint32_t dropout_threshold(float ratio);
 
-/* s = keep s + take x + add */
+/* s = keep s + take x + add; in each `period`-th run, of which `runs` is the number, beginning with the first,
+ * s counts as 0. */
 struct running_attr {
     float keep, take, add;
+    int period; /* 0: never; else runs is given */
 };
 
 /* The axis of w along which the channels are; the normalisation's epsilon. */
@@ -174,12 +213,15 @@ extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_adaptive;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_gemm_sgd,
+    op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
+extern const struct op op_batchnorm_sums, op_batchnorm_bwd, op_lrn_blocked_bwd;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
+extern const struct op op_conv2d_blocked_bwd_data, op_conv2d_blocked_bwd_weights;
 extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;
 

@@ -109,21 +109,27 @@ out:
     return err;
 }
 
+struct cost conv2d_blocked_cost(const struct conv2d_blocked *g, const int *channels)
+{
+    struct conv2d c = g->c;
+    if (g->form == FORM_DEPTHWISE && channels[1])
+        c.groups = channels[1];
+    else if (channels[0] && channels[1]) {
+        c.in_c = channels[0] / c.groups;
+        c.out_c = channels[1] / c.groups;
+    }
+    struct cost k = conv2d_cost(&c);
+    k.bytes = 0; /* the tensors as they are */
+    return k;
+}
+
 static struct cost cost(const struct problem *p)
 {
     const struct conv2d_blocked_attr *a = p->attr;
     struct conv2d_blocked g;
     if (conv2d_blocked_geometry(&g, p) != 0)
         return (struct cost){0};
-    if (g.form == FORM_DEPTHWISE && a->channels[1])
-        g.c.groups = a->channels[1];
-    else if (a->channels[0] && a->channels[1]) {
-        g.c.in_c = a->channels[0] / g.c.groups;
-        g.c.out_c = a->channels[1] / g.c.groups;
-    }
-    struct cost k = conv2d_cost(&g.c);
-    k.bytes = 0; /* the tensors as they are */
-    return k;
+    return conv2d_blocked_cost(&g, a->channels);
 }
 
 /* The fast kernels take the bias as an input of their own: an epilogue's is one for dimension 1, a

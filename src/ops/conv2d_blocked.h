@@ -18,6 +18,13 @@ enum conv2d_form {
 };
 extern const char *const conv2d_form_words[];
 
+/* The part of a strided convolution's data gradient that is a convolution of stride 1: pixels of dx
+ * that lie a stride apart, and the taps that meet them. Both counted in rows of the whole. */
+struct conv2d_phase {
+    int taps, first_tap, tap_row, tap_col; /* of the packed filter: all; from row to row, .. */
+    int area, first, row, col;             /* pixels of dx, likewise */
+};
+
 /* F(out x out, taps x taps) on windows of `window` pixels a side; all 0 where the form is none. */
 struct winograd {
     int out, taps, window;
@@ -31,9 +38,12 @@ struct conv2d_blocked {
     int v;  /* block of y */
     int xv; /* of x, 1: plain */
     bool bias;
+    const struct conv2d_phase *phase; /* NULL: y and w are whole */
 };
 /* Fails: SHAPE. */
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
+/* `channels` as in the attributes. */
+struct cost conv2d_blocked_cost(const struct conv2d_blocked *g, const int *channels);
 /* Vectors of sums that leave registers for weights and one pixel. */
 int conv2d_max_tile(int v);
 /* BIAS and the argument b, where there is one. */
@@ -60,6 +70,21 @@ void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int 
 bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const int *tv);
 int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
                      struct launches *l);
+/* The same for a given convolution. */
+void conv2d_tile_choose(const struct conv2d_blocked *g, const struct caps *caps, int *tv);
+bool conv2d_tile_fits(const struct conv2d_blocked *g, const struct caps *caps, const int *tv);
+void conv2d_tile_launch(struct launches *l, const struct problem *p, const struct conv2d_blocked *g,
+                        const int *tv);
+
+/* ---- conv2d_blocked_bwd_data (conv2d_phases.c) ---- */
+
+/* The forward convolution; v is the block of dx, xv that of dy. Fails: SHAPE. */
+int conv2d_phases_geometry(struct conv2d_blocked *out, const struct problem *p);
+bool conv2d_phases_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_phases_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_phases_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_phases_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                       struct launches *l);
 
 /* ---- cl/conv2d_blocked_winograd.cl ---- */
 
@@ -72,5 +97,16 @@ int conv2d_winograd_plan(const struct problem *p, const struct caps *caps, const
 /* About how long it takes in that form, channels padded to blocks of v; infinity: not at all. */
 double conv2d_winograd_cycles(const struct conv2d *c, enum conv2d_form form, int v,
                               const struct caps *caps);
+
+/* ---- conv2d_blocked_bwd_weights, cl/conv2d_blocked_bwd_weights_direct.cl ---- */
+
+/* The forward convolution on the channels that there are; v is the block of dy, xv that of x. */
+int conv2d_grad_geometry(struct conv2d_blocked *out, const struct problem *p);
+extern const struct tunable conv2d_grad_tunables[];
+bool conv2d_grad_applicable(const struct problem *p, const struct caps *caps);
+void conv2d_grad_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_grad_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_grad_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l);
 
 #endif

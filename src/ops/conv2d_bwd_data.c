@@ -1,5 +1,6 @@
 #include "ops/conv2d.h"
 #include "ops/shared.h"
+#include "ops/tile.h"
 
 static const struct attr attrs[] = {
     CONV2D_ATTRS,
@@ -31,6 +32,21 @@ static const struct variant variants[] = {
      .defaults = conv2d_direct_defaults,
      .valid = conv2d_direct_valid,
      .plan = conv2d_direct_plan},
+    {.name = "winograd",
+     .tunables = conv2d_tiles_tunables,
+     .noise = CONV2D_TILES_NOISE,
+     .applicable = conv2d_tiles_applicable,
+     .pays = conv2d_tiles_pays,
+     .defaults = conv2d_tiles_defaults,
+     .valid = conv2d_tiles_valid,
+     .plan = conv2d_tiles_plan},
+    {.name = "implicit",
+     .tunables = tile_tunables,
+     .applicable = conv2d_implicit_applicable,
+     .pays = conv2d_implicit_pays,
+     .defaults = conv2d_implicit_defaults,
+     .valid = conv2d_implicit_valid,
+     .plan = conv2d_implicit_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = conv2d_ref_plan},
     {0},
 };

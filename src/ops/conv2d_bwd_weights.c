@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "ops/shared.h"
+#include "ops/tile.h"
 
 static const struct attr attrs[] = {CONV2D_INTS(kernel, 2, 1, 1), CONV2D_ATTRS, ATTR_END};
 
@@ -254,6 +255,12 @@ static const struct variant variants[] = {
      .defaults = direct_defaults,
      .valid = direct_valid,
      .plan = direct_plan},
+    {.name = "implicit",
+     .tunables = tile_tunables,
+     .applicable = conv2d_bwd_weights_implicit_applicable,
+     .defaults = conv2d_bwd_weights_implicit_defaults,
+     .valid = conv2d_bwd_weights_implicit_valid,
+     .plan = conv2d_bwd_weights_implicit_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = conv2d_ref_plan},
     {0},
 };

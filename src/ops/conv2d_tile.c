@@ -42,7 +42,7 @@ static struct shape shape_of(const struct conv2d_blocked *g)
                       .out_blocks = c->out_c / g->v,
                       .taps = c->kernel[0] * c->kernel[1],
                       .images = (int64_t)c->n * c->groups};
-    s.flat = s.taps == 1 && g->xv == g->v;
+    s.flat = s.taps == 1 && g->xv == g->v && !g->phase;
     for (int i = 0; i < 2; i++) {
         s.copy[i] = c->kernel[i] == 1 ? c->stride[i] : 1;
         s.step[i] = c->kernel[i] == 1 ? 1 : c->stride[i];
@@ -67,7 +67,7 @@ static double copy_floats(const struct conv2d_blocked *g, const struct shape *s,
                    (double)(c->kernel[0] - 1) * c->dilation[0] + 1;
     double width = ((double)round_up((size_t)s->cols, (size_t)px) - 1) * s->step[1] +
                    (double)(c->kernel[1] - 1) * c->dilation[1] + 1;
-    return lines * width * g->xv;
+    return MAX(lines, 0) * MAX(width, 0) * g->xv; /* a phase may have no tap at all */
 }
 
 static double weight_floats(const struct conv2d_blocked *g, const struct shape *s, int split)
@@ -159,22 +159,19 @@ static void choose_chunk(const struct conv2d_blocked *g, const struct shape *s,
     tv[T_CHUNK] = n >= s->in_blocks ? at_most(T_CHUNK, 1e9) : at_most(T_CHUNK, n);
 }
 
-void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int *tv)
+void conv2d_tile_choose(const struct conv2d_blocked *g, const struct caps *caps, int *tv)
 {
-    struct conv2d_blocked g;
-    if (conv2d_blocked_geometry(&g, p) != 0)
-        return;
-    const struct shape s = shape_of(&g);
+    const struct shape s = shape_of(g);
     int t[MAX_TUNABLES] = {0};
     double best = 0;
-    choose_tile(&g, &s, t);
+    choose_tile(g, &s, t);
     const int most = s.flat ? (int)div_up((size_t)s.cols, (size_t)t[T_PX]) : s.rows;
     for (const int *rows = conv2d_tile_tunables[T_ROWS].values; *rows; rows++) {
         for (const int *split = conv2d_tile_tunables[T_SPLIT].values; *split; split++) {
             t[T_ROWS] = *rows;
             t[T_SPLIT] = *split;
-            choose_chunk(&g, &s, caps, t);
-            double cycles = total_cycles(&g, &s, caps, t);
+            choose_chunk(g, &s, caps, t);
+            double cycles = total_cycles(g, &s, caps, t);
             if (best == 0 || cycles < best) {
                 best = cycles;
                 for (int i = 0; i < MAX_TUNABLES; i++)
@@ -188,23 +185,33 @@ void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int 
     }
 }
 
+void conv2d_tile_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d_blocked g;
+    if (conv2d_blocked_geometry(&g, p) == 0)
+        conv2d_tile_choose(&g, caps, tv);
+}
+
 static size_t local_bytes(const struct conv2d_blocked *g, const struct shape *s, const int *tv)
 {
     double floats = copy_floats(g, s, tv[T_PX], tv[T_ROWS]) * MIN(tv[T_CHUNK], s->in_blocks);
     return (size_t)(floats + g->v) * sizeof(float);
 }
 
-bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const int *tv)
+bool conv2d_tile_fits(const struct conv2d_blocked *g, const struct caps *caps, const int *tv)
 {
-    struct conv2d_blocked g;
-    if (conv2d_blocked_geometry(&g, p) != 0)
-        return false;
-    const struct shape s = shape_of(&g);
+    const struct shape s = shape_of(g);
     for (int i = 0; conv2d_tile_tunables[i].name; i++)
         if (tv[i] < 1)
             return false;
-    return tv[T_PX] * tv[T_NV] <= conv2d_max_tile(g.v) && tv[T_NV] <= s.out_blocks &&
-           (!s.flat || tv[T_PX] <= s.cols) && local_bytes(&g, &s, tv) <= caps->local_bytes;
+    return tv[T_PX] * tv[T_NV] <= conv2d_max_tile(g->v) && tv[T_NV] <= s.out_blocks &&
+           (!s.flat || tv[T_PX] <= s.cols) && local_bytes(g, &s, tv) <= caps->local_bytes;
+}
+
+bool conv2d_tile_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    struct conv2d_blocked g;
+    return conv2d_blocked_geometry(&g, p) == 0 && conv2d_tile_fits(&g, caps, tv);
 }
 
 bool conv2d_tile_applicable(const struct problem *p, const struct caps *caps)
@@ -220,19 +227,27 @@ bool conv2d_tile_applicable(const struct problem *p, const struct caps *caps)
 
 /* ---- Launches ---- */
 
-int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                     struct launches *l)
+static void launch_phase(struct launch *k, const struct conv2d_phase *f)
 {
-    (void)caps;
-    struct conv2d_blocked g;
-    int err = conv2d_blocked_geometry(&g, p);
-    if (err)
-        return err;
-    const struct shape s = shape_of(&g);
-    const struct conv2d *c = &g.c;
+    launch_define(k, "PHASE");
+    launch_define(k, "YS=%d", f->col);
+    launch_int(k, "w_taps", f->taps);
+    launch_int(k, "w_row", f->tap_row);
+    launch_int(k, "w_col", f->tap_col);
+    launch_int(k, "w_first", f->first_tap);
+    launch_int(k, "y_area", f->area);
+    launch_int(k, "y_first", f->first);
+    launch_int(k, "y_row", f->row);
+}
+
+void conv2d_tile_launch(struct launches *l, const struct problem *p, const struct conv2d_blocked *g,
+                        const int *tv)
+{
+    const struct shape s = shape_of(g);
+    const struct conv2d *c = &g->c;
     struct launch *k = launch_add(l, "conv2d_blocked_direct", "conv2d_blocked_direct");
-    launch_define(k, "VW=%d", g.v);
-    launch_define(k, "X_BLOCK=%d", g.xv);
+    launch_define(k, "VW=%d", g->v);
+    launch_define(k, "X_BLOCK=%d", g->xv);
     launch_define(k, "PX=%d", tv[T_PX]);
     launch_define(k, "NV=%d", tv[T_NV]);
     launch_define(k, "SW=%d", s.step[1]);
@@ -241,7 +256,7 @@ int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
-    conv2d_blocked_bias(k, &g);
+    conv2d_blocked_bias(k, g);
     launch_int(k, "groups", c->groups);
     launch_int(k, "in_blocks", s.in_blocks);
     launch_int(k, "in_h", s.flat ? 1 : c->in[0]);
@@ -262,9 +277,22 @@ int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int
     launch_int(k, "split", tv[T_SPLIT]);
     launch_int(k, "chunk", MIN(tv[T_CHUNK], s.in_blocks));
     launch_int(k, "gap", p->gap);
-    launch_local(k, "u", local_bytes(&g, &s, tv));
+    if (g->phase)
+        launch_phase(k, g->phase);
+    launch_local(k, "u", local_bytes(g, &s, tv));
     launch_epilogue(k, p);
     launch_grid3(k, (size_t)items(&s, tv, T_ROWS), (size_t)items(&s, tv, T_SPLIT), (size_t)s.images,
                  1, 1, 1);
+}
+
+int conv2d_tile_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l)
+{
+    (void)caps;
+    struct conv2d_blocked g;
+    int err = conv2d_blocked_geometry(&g, p);
+    if (err)
+        return err;
+    conv2d_tile_launch(l, p, &g, tv);
     return l->err;
 }

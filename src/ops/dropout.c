@@ -3,6 +3,7 @@
  * (random_at() of base/hash.h, the same on every device), so the backward pass needs no mask: the gradient
  * is dropout itself. */
 #include "ops/attrs.h"
+#include "ops/blocks.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
@@ -14,6 +15,12 @@ static const struct attr attrs[] = {
      .max = 0.999},
     {.name = "seed", .type = ATTR_INT, .offset = FIELD(seed), .count = 1, .min = 0,
      .max = 1 << 30},
+    {.name = "parts", .type = ATTR_INT, .offset = FIELD(parts), .count = 1, .def = 1, .min = 1,
+     .max = 1 << 20},
+    {.name = "lanes", .type = ATTR_INT, .offset = FIELD(lanes), .count = 1, .def = 1, .min = 1,
+     .max = 1 << 10},
+    {.name = "lane", .type = ATTR_INT, .offset = FIELD(lane), .count = 1, .min = 0, .max = 1 << 10},
+    BLOCKS_CHANNELS_ATTR(struct dropout_attr),
     ATTR_END,
 };
 
@@ -25,6 +32,10 @@ static int dropout_infer(struct problem *p)
     if (p->in[1].shape.rank != 0)
         return fail(OCELLI_ERR_SHAPE, "dropout: run is %s, not a scalar",
                     shape_text(&p->in[1].shape, s));
+    int64_t channels;
+    const struct dropout_attr *a = p->attr;
+    if (a->channels)
+        TRY(check_blocked(p, 0, a->channels, &channels));
     p->out[0] = p->in[0];
 out:
     return err;
@@ -42,14 +53,27 @@ static int dropout_ref_plan(const struct problem *p, const struct caps *caps, co
     (void)caps;
     const struct dropout_attr *a = p->attr;
     int n = (int)shape_count(&p->in[0].shape);
+    struct blocks b;
     struct launch *k = launch_add(l, "dropout_ref", "dropout_ref");
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "run", 1);
+    if (a->parts * a->lanes > 1)
+        launch_define(k, "PARTS=%d", a->parts);
     launch_int(k, "seed", a->seed);
     launch_int(k, "threshold", (int)dropout_threshold(a->ratio));
     launch_float(k, "factor", 1 / (1 - a->ratio));
+    if (a->parts * a->lanes > 1) {
+        launch_int(k, "lanes", a->lanes);
+        launch_int(k, "lane", a->lane);
+    }
     launch_int(k, "n", n);
+    if (a->channels && blocks_of(&p->in[0].shape, a->channels, &b)) {
+        launch_define(k, "BLOCK=%d", b.v);
+        launch_int(k, "blocks", b.blocks);
+        launch_int(k, "area", b.area);
+        launch_int(k, "channels", b.channels);
+    }
     launch_grid1(k, (size_t)n, (size_t)tv[0]);
     return l->err;
 }

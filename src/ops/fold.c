@@ -52,23 +52,39 @@ static int fold_ref_plan(const struct problem *p, const struct caps *caps, const
     const struct fold_attr *a = p->attr;
     const struct ocelli_shape *w = &p->in[0].shape;
     static const char *const names[] = {"w", "b", "scale", "shift", "mean", "variance"};
-    int64_t inner = 1;
+    const size_t channels = (size_t)w->dim[a->axis], n = (size_t)shape_count(w);
+    const size_t group = (size_t)tv[0];
+    size_t inner = 1;
     for (int d = a->axis + 1; d < w->rank; d++)
-        inner *= w->dim[d];
-    struct launch *k = launch_add(l, "fold_ref", "fold_ref");
-    launch_out(k, "w2", 0);
+        inner *= (size_t)w->dim[d];
+    const int factor = launch_scratch(l, channels * sizeof(float));
+    struct launch *k = launch_add(l, "fold_ref", "fold_ref_channels");
+    launch_buffer(k, "factor", REF_SCRATCH, factor, ACCESS_WRITE);
     launch_out(k, "b2", 1);
-    for (int i = 0; i < p->n_in; i++) {
+    for (int i = 1; i < p->n_in; i++) {
         if (p->in[i].shape.rank < 0)
             continue;
         launch_define(k, "HAS_%s", names[i]);
         launch_in(k, names[i], i);
     }
     launch_float(k, "epsilon", a->epsilon);
-    launch_int(k, "n", (int)shape_count(w));
-    launch_int(k, "channels", (int)w->dim[a->axis]);
-    launch_int(k, "inner", (int)inner);
-    launch_grid1(k, (size_t)shape_count(w), (size_t)tv[0]);
+    launch_int(k, "channels", (int)channels);
+    launch_grid1(k, channels, (size_t)tv[0]);
+
+    k = launch_add(l, "fold_ref", inner == 1 ? "fold_ref_columns" : "fold_ref_weights");
+    if (k)
+        text_add(&k->defines, "%s", l->item[0].defines.s); /* of one program with the first */
+    launch_out(k, "w2", 0);
+    launch_in(k, "w", 0);
+    launch_buffer(k, "factor", REF_SCRATCH, factor, ACCESS_READ);
+    launch_int(k, "channels", (int)channels);
+    if (inner == 1) {
+        launch_grid2(k, channels, n / channels, group, 1);
+    } else {
+        launch_int(k, "inner", (int)inner);
+        launch_grid3(k, inner, channels, n / channels / inner, MIN(group, round_up(inner, 16)), 1,
+                     1);
+    }
     return l->err;
 }
 

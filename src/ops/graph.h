@@ -38,6 +38,7 @@ struct node {
     int out[OP_MAX_OUT];
     int n_out;
     struct epilogue epi;
+    bool backward;   /* computes gradients (differentiate.c) */
     int gap;         /* as the problem's (graph_slices) */
     unsigned placed; /* concat: bit j: input j is made in its place already (graph_slices) */
 };
@@ -49,6 +50,7 @@ struct graph {
     struct node *node;
     int n_nodes, cap_nodes;
     int n_once;    /* the first so many nodes run once, before the others (graph_hoist) */
+    bool changing; /* other plans change its weights and states from run to run: nothing is fixed */
     int n_outputs; /* marked so far */
     /* Names and output names by their hash; a clone has none until it is added to. */
     int *names; /* value * 2 + 1, + 1 more where it is the output's name; 0: free */
@@ -61,6 +63,8 @@ struct graph {
 
 /* The scalar state that counts training steps, where something depends on it. */
 #define STATE_RUNS "runs"
+/* A part's gradient of a weight: ".gradient" behind its name (split.c). */
+#define STATE_GRADIENT "gradient"
 int graph_runs(struct graph *g); /* made at the first call */
 
 /* The public opaque struct is this one. */
@@ -76,6 +80,8 @@ int graph_add(struct graph *g, const struct op *op, const void *attr, const int 
  * 0): no operation takes it, but it can be an output. */
 int graph_value(struct graph *g, enum value_kind kind, const char *name, const struct desc *desc);
 int graph_const(struct graph *g, const char *name, const struct desc *desc, const void *data);
+/* Appends a weight that starts with `data`, which stays as long as the graph. */
+int graph_weight(struct graph *g, const char *name, const struct desc *desc, const void *data);
 /* Makes value v the next output, under that name, which it keeps. */
 void graph_mark(struct graph *g, int v, const char *name);
 /* The value of that name or output name, OCELLI_NONE: there is none. */

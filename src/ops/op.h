@@ -81,8 +81,11 @@ struct tunable {
 struct variant {
     const char *name;
     const struct tunable *tunables; /* NULL: none */
+    int noise; /* errors may be so many times those of plain sums, whole numbers inexact; 0: neither */
     /* Can it compute this at all, on such a device? NULL: yes. */
     bool (*applicable)(const struct problem *, const struct caps *);
+    /* Is it likely to be faster than those behind it? Not asked when it is forced. NULL: yes. */
+    bool (*pays)(const struct problem *, const struct caps *);
     /* Default tunables for the problem; NULL: the first value of each. */
     void (*defaults)(const struct problem *, const struct caps *, int *tv);
     bool (*valid)(const struct problem *, const struct caps *, const int *tv);
@@ -143,8 +146,18 @@ void problem_print(const struct problem *p, struct text *out);
 #define PROBLEM_ATTR_BYTES 256
 int problem_parse(const char *s, struct problem *p, void *attr);
 
-/* The variant and tunables for a problem: the first applicable one, or what `force` asks for ("ref",
- * or "conv2d/direct,gemm/ref") where that is applicable. UNSUPPORTED when none is. */
+/* What tuning has found for a problem on this device: a variant, `only` that one where it is not NULL, and
+ * tunables that are valid for it; false: nothing. */
+struct tuned {
+    bool (*find)(void *user, const struct problem *p, const struct variant *only,
+                 const struct variant **v, int tv[MAX_TUNABLES]);
+    void *user;
+};
+/* The variant and tunables for a problem: what `force` asks for ("ref", or "conv2d/direct,gemm/ref") where
+ * that is applicable, what tuning has found (NULL: nothing), the first applicable one. UNSUPPORTED when none is. */
+int problem_select_tuned(const struct problem *p, const struct caps *caps, const char *force,
+                         const struct tuned *tuned, const struct variant **out,
+                         int tv[MAX_TUNABLES]);
 int problem_select(const struct problem *p, const struct caps *caps, const char *force,
                    const struct variant **out, int tv[MAX_TUNABLES]);
 /* Does `force` ask for a variant of this operation? */

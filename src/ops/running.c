@@ -1,4 +1,5 @@
-/* s = keep s + take x + add, where it lies: running averages, and counters of runs (without x). */
+/* s = keep s + take x + add, where it lies: running averages, sums over some runs, and counters of runs
+ * (without x). */
 #include "ops/attrs.h"
 #include "ops/shared.h"
 
@@ -7,13 +8,20 @@ static const struct attr attrs[] = {
     {.name = "keep", .type = ATTR_FLOAT, .offset = FIELD(keep), .count = 1},
     {.name = "take", .type = ATTR_FLOAT, .offset = FIELD(take), .count = 1},
     {.name = "add", .type = ATTR_FLOAT, .offset = FIELD(add), .count = 1},
+    {.name = "period", .type = ATTR_INT, .offset = FIELD(period), .count = 1, .min = 0, .max = 1 << 20},
     ATTR_END,
 };
 
 static int running_infer(struct problem *p)
 {
+    const struct running_attr *a = p->attr;
+    bool has_runs = p->in[2].shape.rank >= 0;
     int err = 0;
     TRY(check_floats(p));
+    if (has_runs != (a->period > 0))
+        return fail(OCELLI_ERR_INVALID, "running: a period and runs belong together");
+    if (has_runs && p->in[2].shape.rank != 0)
+        return fail(OCELLI_ERR_SHAPE, "running: runs is no scalar");
     if (p->in[1].shape.rank >= 0)
         TRY(check_same(p, 0, 1));
 out:
@@ -32,6 +40,10 @@ static int running_ref_plan(const struct problem *p, const struct caps *caps, co
         launch_define(k, "HAS_X");
         launch_in(k, "x", 1);
     }
+    if (a->period > 0) {
+        launch_define(k, "PERIOD=%d", a->period);
+        launch_in(k, "runs", 2);
+    }
     launch_float(k, "keep", a->keep);
     launch_float(k, "take", a->take);
     launch_float(k, "add", a->add);
@@ -47,7 +59,7 @@ static const struct variant variants[] = {
 
 const struct op op_running = {
     .name = "running",
-    .in = {"s", "x?"},
+    .in = {"s", "x?", "runs?"},
     .updates = 1,
     .attr_size = sizeof(struct running_attr),
     .attrs = attrs,

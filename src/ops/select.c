@@ -114,8 +114,9 @@ static bool try_variant(const struct problem *p, const struct caps *caps, const 
     return false;
 }
 
-int problem_select(const struct problem *p, const struct caps *caps, const char *force,
-                   const struct variant **out, int tv[MAX_TUNABLES])
+int problem_select_tuned(const struct problem *p, const struct caps *caps, const char *force,
+                         const struct tuned *tuned, const struct variant **out,
+                         int tv[MAX_TUNABLES])
 {
     const struct variant *forced = NULL;
     int err = forced_variant(force, p->op, &forced);
@@ -123,10 +124,14 @@ int problem_select(const struct problem *p, const struct caps *caps, const char 
         return err;
     if (forced && try_variant(p, caps, forced, tv)) {
         *out = forced;
+        if (tuned)
+            tuned->find(tuned->user, p, forced, out, tv);
         return 0;
     }
+    if (tuned && tuned->find(tuned->user, p, NULL, out, tv))
+        return 0;
     for (const struct variant *v = p->op->variants; v && v->name; v++) {
-        if (try_variant(p, caps, v, tv)) {
+        if ((!v->pays || v->pays(p, caps)) && try_variant(p, caps, v, tv)) {
             *out = v;
             return 0;
         }
@@ -137,6 +142,12 @@ int problem_select(const struct problem *p, const struct caps *caps, const char 
         fail(OCELLI_ERR_UNSUPPORTED, "%s: no variant computes this here", t.s ? t.s : p->op->name);
     text_free(&t);
     return err;
+}
+
+int problem_select(const struct problem *p, const struct caps *caps, const char *force,
+                   const struct variant **out, int tv[MAX_TUNABLES])
+{
+    return problem_select_tuned(p, caps, force, NULL, out, tv);
 }
 
 /* ---- Planning ---- */

@@ -4,6 +4,8 @@
 
 #include "ops/op.h"
 
+struct sgd_attr; /* ops/attrs.h */
+
 /* ---- Checks for infer ---- */
 
 /* Every named input is float (SHAPE otherwise). */
@@ -90,11 +92,13 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
 
 /* ---- Attributes of an operation and of its gradient ---- */
 
-extern const struct attr softmax_attrs[], reduce_attrs[], standardize_attrs[], lrn_attrs[];
+extern const struct attr softmax_attrs[], softmax_xent_attrs[], reduce_attrs[], standardize_attrs[], lrn_attrs[];
 int check_softmax(const struct problem *p);
 /* Extents, defines and grid; `columns` is the kernel for classes that are not next to each other. */
 void launch_softmax(struct launch *k, const char *columns, const struct problem *p,
                     const struct caps *caps, int group);
+/* The argument and define of softmax_xent's smoothing, where there is some. */
+void launch_smoothing(struct launch *k, const struct problem *p);
 int check_standardize(const struct problem *p);
 void launch_standardize(struct launch *k, const struct problem *p, const struct caps *caps, int group);
 int check_lrn(const struct problem *p);
@@ -107,6 +111,13 @@ int check_target(const struct problem *p, int i);
 /* The arguments target (input `target`), weight (the one behind it, if given), classes, ignored. */
 void launch_nll(struct launch *k, const struct problem *p, int target, int classes,
                 const struct ocelli_nll_params *a);
+
+/* Of an optimiser's step on input 0, struct sgd_attr: all but w's shape. */
+extern const struct attr sgd_attrs[];
+int check_sgd(const struct problem *p, int lr, int v);
+int sgd_flops(const struct sgd_attr *a); /* an element */
+/* The prelude's SGD_PARAMS. */
+void launch_sgd(struct launch *k, const struct problem *p, int lr, int v);
 
 /* kind, alpha, beta of struct ocelli_unary_params; only tanh's have defaults. */
 extern const struct attr unary_attrs[];

@@ -1,5 +1,6 @@
-/* dx_nc = dloss_n (softmax(x_n)_c - [c = label_n]), the probabilities computed again instead of
+/* dx_nc = dloss_n (softmax(x_n)_c - (1 - s) [c = label_n] - s / C), s being the smoothing, the probabilities computed again instead of
  * kept. */
+#include "ops/attrs.h"
 #include "ops/shared.h"
 
 static int softmax_xent_bwd_infer(struct problem *p)
@@ -31,6 +32,7 @@ static int softmax_xent_bwd_ref_plan(const struct problem *p, const struct caps 
     launch_in(k, "labels", 1);
     launch_in(k, "dloss", 2);
     launch_int(k, "classes", (int)dim[1]);
+    launch_smoothing(k, p);
     launch_rows(k, caps, tv[0], (size_t)dim[0]);
     return l->err;
 }
@@ -48,6 +50,8 @@ const struct op op_softmax_xent_bwd = {
     .name = "softmax_xent_bwd",
     .in = {"x", "labels", "dloss"},
     .out = {"dx"},
+    .attr_size = sizeof(struct softmax_xent_attr),
+    .attrs = softmax_xent_attrs,
     .infer = softmax_xent_bwd_infer,
     .cost = softmax_xent_bwd_cost,
     .variants = variants,

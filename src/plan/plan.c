@@ -1,11 +1,14 @@
-/* Plans: clone -> prune -> fuse -> select -> memory plan -> (a real device:) allocate, upload,
- * record. */
+/* Plans: clone -> prune -> fuse -> [recompute] -> select -> memory plan -> (a real device:) allocate,
+ * upload, record. */
 #include "plan/bind.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "plan/rewrite.h"
+#include "plan/tuned.h"
 
 /* ---- Planning, without a device ---- */
 
@@ -97,32 +100,104 @@ static bool any_empty_output(const struct graph *g)
     return false;
 }
 
+int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
+                 const struct ocelli_plan_params *q)
+{
+    int err;
+    TRY(ocelli_graph_status(g));
+    TRY(graph_clone(&g->g, out));
+    TRY(graph_prune(*out));
+    if (!q->no_fusion) {
+        TRY(graph_fold(*out));
+        TRY(graph_fuse(*out));
+        TRY(graph_fuse_steps(*out, caps));
+        if (!op_is_forced(&op_conv2d, q->variant))
+            TRY(graph_layout(*out, caps, q->exact));
+        TRY(graph_hoist(*out));
+    }
+out:
+    return err;
+}
+
+/* Kernels and places for the graph as it is now. */
+static int choose_and_place(struct ocelli_plan *p, const struct ocelli_plan_params *q,
+                            const struct caps *caps, const struct tuned *tuned)
+{
+    int err;
+    if (!q->no_fusion && !q->no_reuse)
+        TRY(graph_slices(p->g, caps->align));
+    TRY(graph_select(p->g, caps, q->variant, tuned, &p->choices));
+    TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
+    TRY(find_passing(p, q->weights != NULL));
+    count_memory(p);
+out:
+    return err;
+}
+
+static void forget_places(struct ocelli_plan *p)
+{
+    if (p->choices)
+        choices_free(&p->choices, p->g->n_nodes);
+    memory_plan_free(&p->mem);
+    free(p->passing);
+    p->passing = NULL;
+    p->bytes = (struct ocelli_plan_memory){0};
+    graph_free(&p->g);
+}
+
+/* Below the cap, if need be by computing values twice. `whole` is the graph as it was before it had
+ * places, and is used up. */
+static int keep_cap(struct ocelli_plan *p, const struct ocelli_plan_params *q,
+                    const struct caps *caps, const struct tuned *tuned, struct graph **whole)
+{
+    uint64_t peak = p->bytes.peak + q->memory_beside, fixed = peak - p->bytes.arena, least;
+    size_t arena, limit;
+    int err = 0, again;
+    if (peak <= q->memory_cap)
+        return 0;
+    limit = q->memory_cap > fixed ? (size_t)(q->memory_cap - fixed) : 0;
+    forget_places(p);
+    p->g = *whole;
+    *whole = NULL;
+    TRY(graph_recompute(p->g, caps, q->variant, tuned, limit, &arena, &again));
+    least = fixed + arena;
+    if (least > q->memory_cap)
+        TRY(fail(OCELLI_ERR_MEMORY, "memory cap of %" PRIu64 " bytes: at least %" PRIu64
+                 " are needed", q->memory_cap, least));
+    TRY(choose_and_place(p, q, caps, tuned));
+    p->bytes.recomputed = again;
+out:
+    return err;
+}
+
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
-    const struct caps *caps = device_caps(p->dev);
+    struct caps own = *device_caps(p->dev);
+    const struct caps *caps = &own;
+    struct graph *whole = NULL;
+    struct plan_tuned tuned = {0};
     int err;
-    TRY(ocelli_graph_status(g));
-    TRY(graph_clone(&g->g, &p->g));
-    TRY(graph_prune(p->g));
-    if (!q->no_fusion) {
-        TRY(graph_fold(p->g));
-        TRY(graph_fuse(p->g));
-        if (!op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(p->g, caps, q->exact));
-        TRY(graph_hoist(p->g));
-        if (!q->no_reuse)
-            TRY(graph_slices(p->g, caps->align));
-    }
-    TRY(graph_select(p->g, caps, q->variant, &p->choices));
-    TRY(memory_plan(p->g, p->choices, caps, !q->no_reuse, &p->mem));
+    own.exact = q->exact;
+    if (q->memory_cap && (q->no_reuse || q->no_fusion))
+        TRY(fail(OCELLI_ERR_INVALID, "plan: a memory cap needs fusion and memory that is used again"));
+    TRY(plan_rewrite(&p->g, g, caps, q));
+    TRY(plan_tuned_open(&tuned, p->dev, caps, p->g, q));
+    const struct tuned *book = tuned.book ? &tuned.tuned : NULL;
+    if (q->memory_cap)
+        TRY(graph_clone(p->g, &whole));
+    if (!q->no_fusion)
+        TRY(graph_early(p->g));
+    TRY(choose_and_place(p, q, caps, book));
+    if (q->memory_cap)
+        TRY(keep_cap(p, q, caps, book, &whole));
     TRY(steps_create(&p->steps, p->g, p->choices, p->mem));
     if (p->steps.n == p->steps.n_once && !any_empty_output(p->g))
         TRY(fail(OCELLI_ERR_INVALID, "plan: nothing to compute: no operation leads to an output"));
     TRY(find_io(p));
-    TRY(find_passing(p, q->weights != NULL));
-    count_memory(p);
 out:
+    graph_free(&whole);
+    plan_tuned_close(&tuned);
     return err;
 }
 

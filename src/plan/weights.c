@@ -52,6 +52,19 @@ int weights_empty(struct ocelli_weights **out, struct ocelli_device *dev)
     return 0;
 }
 
+int ocelli_weights_extend(struct ocelli_weights *w, const struct ocelli_graph *graph, uint64_t seed)
+{
+    const struct graph *g = &graph->g;
+    int err = ocelli_graph_status(graph);
+    for (int i = 0; i < g->n_values && !err; i++) {
+        const struct value *v = &g->value[i];
+        bool kept = v->kind == VALUE_WEIGHT || v->kind == VALUE_STATE;
+        if (kept && !ocelli_weights_tensor(w, v->name))
+            err = weights_add(w, v, seed, NULL);
+    }
+    return err;
+}
+
 int weights_create(struct ocelli_weights **out, struct ocelli_device *dev, const struct graph *g,
                    uint64_t seed)
 {

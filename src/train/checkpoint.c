@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "ops/graph.h"
 
 #define FORMAT_KEY "format"
 #define FORMAT_WORD "ocelli checkpoint 1"
@@ -63,10 +64,17 @@ static int describe(struct pairs *p, const struct pairs *run, const struct posit
     return p->err;
 }
 
+/* What a step begins anew is no part of a position. */
+static bool passing(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && strcmp(dot + 1, STATE_GRADIENT) == 0;
+}
+
 int checkpoint_save(const char *path, const struct pairs *run, const struct position *at,
                     const struct ocelli_weights *w)
 {
-    int err = 0, n = ocelli_weights_count(w);
+    int err = 0, n = ocelli_weights_count(w), kept = 0;
     struct pairs p = {0};
     struct arena arena = {0};
     struct st_tensor *t = arena_alloc(&arena, (size_t)MAX(n, 1) * sizeof(*t));
@@ -76,18 +84,22 @@ int checkpoint_save(const char *path, const struct pairs *run, const struct posi
     }
     TRY(describe(&p, run, at));
     for (int i = 0; i < n; i++) {
-        t[i].name = ocelli_weights_name(w, i);
-        struct ocelli_tensor *src = ocelli_weights_tensor(w, t[i].name);
-        t[i].desc = (struct desc){ocelli_tensor_dtype(src), *ocelli_tensor_shape(src)};
+        const char *name = ocelli_weights_name(w, i);
+        if (passing(name))
+            continue;
+        struct st_tensor *to = &t[kept++];
+        struct ocelli_tensor *src = ocelli_weights_tensor(w, name);
+        to->name = name;
+        to->desc = (struct desc){ocelli_tensor_dtype(src), *ocelli_tensor_shape(src)};
         void *data = arena_alloc(&arena, ocelli_tensor_bytes(src));
         if (!data) {
             err = OCELLI_ERR_MEMORY;
             goto out;
         }
         TRY(ocelli_tensor_read(src, data, ocelli_tensor_bytes(src)));
-        t[i].data = data;
+        to->data = data;
     }
-    TRY(safetensors_write(path, t, n, p.item, p.n));
+    TRY(safetensors_write(path, t, kept, p.item, p.n));
 out:
     arena_free(&arena);
     pairs_free(&p);
@@ -201,6 +213,8 @@ int checkpoint_weights(const struct safetensors *st, const char *path, struct oc
 {
     for (int i = 0; i < ocelli_weights_count(w); i++) {
         const char *name = ocelli_weights_name(w, i);
+        if (passing(name))
+            continue;
         struct ocelli_tensor *dst = ocelli_weights_tensor(w, name);
         struct desc want = {ocelli_tensor_dtype(dst), *ocelli_tensor_shape(dst)};
         const struct st_tensor *src = safetensors_find(st, name);

@@ -11,7 +11,8 @@
 #include "base/mem.h"
 #include "train/checkpoint.h"
 
-#define BATCH 500
+#define BATCH 500      /* of images of.. */
+#define IMAGE (3 * 32 * 32) /* ..so many values; fewer of larger ones */
 #define TOP 5
 
 enum { OUT_LOSS, OUT_CORRECT };
@@ -39,8 +40,9 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
     struct ocelli_net_params params = *np;
     *e = (struct evaluator){.data = data, .classes = np->classes, .out_top = -1, .out_logits = -1};
     TRY(images_fit(data, net, np));
-    e->batch =
-        (int)MIN((int64_t)(p->batch ? p->batch : BATCH), ocelli_dataset_get_info(data)->count);
+    int64_t image = (int64_t)np->channels * np->height * np->width;
+    int64_t usual = MIN(MAX(BATCH * (int64_t)IMAGE / image, 1), BATCH);
+    e->batch = (int)MIN(p->batch ? (int64_t)p->batch : usual, ocelli_dataset_get_info(data)->count);
     params.batch = e->batch;
     TRY(ocelli_net(&e->graph, net, &params));
     (void)ocelli_net_loss(e->graph);
@@ -59,7 +61,8 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
     TRY(ocelli_graph_status(e->graph));
     TRY(ocelli_plan_create(&e->plan, dev, e->graph,
                            &(struct ocelli_plan_params){.weights = w, .variant = p->variant}));
-    TRY(feed_init(&e->feed, dev, e->plan, outputs, n, false));
+    TRY(feed_init(&e->feed, &(struct feed_params){.dev = &dev, .plan = &e->plan, .lanes = 1,
+                                                 .outputs = outputs, .n_outputs = n}));
 out:
     if (err)
         evaluator_finish(e);
@@ -87,6 +90,9 @@ static void count(const struct evaluator *e, const struct feed_step *s, const st
                   struct ocelli_eval_result *r)
 {
     for (int i = 0; i < b->count; i++) {
+        if (s->labels[i] < 0)
+            continue;
+        r->count++;
         r->loss += s->out[OUT_LOSS][i];
         r->accuracy += s->out[OUT_CORRECT][i];
         if (e->out_top >= 0)
@@ -97,13 +103,11 @@ static void count(const struct evaluator *e, const struct feed_step *s, const st
 static void predict(const struct evaluator *e, const struct feed_step *s, const struct batch *b,
                     int64_t first, const struct ocelli_eval_params *p)
 {
-    for (int i = 0; i < b->count; i++) {
-        int label;
-        if (ocelli_dataset_get(e->data, first + i, NULL, &label) == 0)
+    for (int i = 0; i < b->count; i++)
+        if (s->labels[i] >= 0)
             p->prediction(
-                p->user, first + i, label,
+                p->user, first + i, s->labels[i],
                 largest(s->out[e->out_logits] + (size_t)i * (size_t)e->classes, e->classes));
-    }
 }
 
 int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
@@ -112,7 +116,7 @@ int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
     int err = 0;
     bool more = true;
     double start = clock_seconds();
-    int64_t total = ocelli_dataset_get_info(e->data)->count;
+    int64_t total = ocelli_dataset_get_info(e->data)->count, done = 0;
     struct ocelli_eval_result r = {0};
     TRY(loader_create(&e->feed.loader, e->data, &(struct loader_params){.batch = e->batch}));
     while (more || !feed_empty(&e->feed)) {
@@ -125,14 +129,16 @@ int evaluator_run(struct evaluator *e, const struct ocelli_eval_params *p,
         TRY(feed_take(&e->feed, &s, &b));
         count(e, s, &b, &r);
         if (e->out_logits >= 0)
-            predict(e, s, &b, r.count, p);
-        r.count += b.count;
-        if (p->progress && p->progress(p->user, r.count, total) != 0) {
+            predict(e, s, &b, done, p);
+        done += b.count;
+        if (p->progress && p->progress(p->user, done, total) != 0) {
             err = fail(OCELLI_ERR_CANCELLED,
-                       "testing: stopped after %" PRId64 " of %" PRId64 " images", r.count, total);
+                       "testing: stopped after %" PRId64 " of %" PRId64 " images", done, total);
             goto out;
         }
     }
+    if (r.count == 0)
+        TRY(fail(OCELLI_ERR_FORMAT, "testing: none of the %" PRId64 " images can be read", total));
     r.loss /= (double)r.count;
     r.accuracy /= (double)r.count;
     r.top_k /= (double)r.count;

@@ -37,9 +37,14 @@ static const struct {
     [OCELLI_POLY] = {"poly", poly},
 };
 
-float schedule_lr(enum ocelli_schedule kind, float lr, int64_t t, int64_t steps)
+/* Warm-up as in Goyal et al. 2017, section 2.2, from lr / warmup on; the schedule has what is left.
+ */
+float schedule_lr(const struct schedule *s, int64_t t)
 {
-    return (float)((double)lr * schedules[kind].factor((double)t / (double)steps));
+    if (t < s->warmup)
+        return (float)((double)s->lr * (double)(t + 1) / (double)s->warmup);
+    double x = (double)(t - s->warmup) / (double)MAX(s->steps - s->warmup, 1);
+    return (float)((double)s->lr * schedules[s->kind].factor(x));
 }
 
 const char *schedule_name(enum ocelli_schedule kind)

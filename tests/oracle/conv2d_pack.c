@@ -29,18 +29,41 @@ static void winograd(const struct winograd *f, const double *g, double *y, doubl
     }
 }
 
+/* The filter of the gradient of a convolution with `groups` groups: channels of a group swapped,
+ * rows and columns turned. */
+static double *turned(const double *w, const int64_t *d, int64_t groups)
+{
+    const int64_t per = d[0] / groups, taps = d[2] * d[3];
+    double *g = malloc((size_t)(d[0] * d[1] * taps) * sizeof(*g));
+    for (int64_t m = 0; g && m < d[0]; m++)
+        for (int64_t c = 0; c < d[1]; c++)
+            for (int64_t t = 0; t < taps; t++)
+                g[((m / per * d[1] + c) * per + m % per) * taps + (d[2] - 1 - t / d[3]) * d[3] +
+                  d[3] - 1 - t % d[3]] = w[(m * d[1] + c) * taps + t];
+    return g;
+}
+
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
     const struct conv2d_pack_attr *a = p->attr;
     const int64_t *w = p->in[0].shape.dim, v = a->block, b = a->x_block;
-    const int64_t depth = a->form == FORM_BIAS ? 1 : w[1];
     const int64_t taps = a->form == FORM_BIAS ? 1 : w[2] * w[3];
+    int64_t filters = w[0], depth = a->form == FORM_BIAS ? 1 : w[1];
+    double *back = NULL;
+    if (a->backward) {
+        const int64_t groups = a->form == FORM_DEPTHWISE ? w[0] : a->groups;
+        back = turned(in[0], w, groups);
+        filters = depth * groups;
+        depth = w[0] / groups;
+        if (!back)
+            return;
+    }
     const int64_t blocks = (depth + b - 1) / b;
     const struct winograd f = conv2d_winograd_of((enum conv2d_form)a->form);
-    for (int64_t m = 0; m < w[0]; m++) {
+    for (int64_t m = 0; m < filters; m++) {
         for (int64_t c = 0; c < depth; c++) {
-            const double *g = in[0] + (m * depth + c) * taps;
+            const double *g = (back ? back : in[0]) + (m * depth + c) * taps;
             if (f.window) {
                 int64_t at = m / v * f.window * f.window * blocks * b * v + c * v + m % v;
                 winograd(&f, g, out[0] + at, mag[0] + at, blocks * b * v);
@@ -55,6 +78,7 @@ static void run(const struct problem *p, const double *const *in, double *const 
             }
         }
     }
+    free(back);
 }
 
 static double terms(const struct problem *p, int k)
@@ -93,6 +117,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
         text_add(out, "conv2d_pack w=%dx%dx%dx%d", m, form == FORM_DIRECT ? c : 1, r,
                  pick(seed, 7, 1, 5));
     text_add(out, " form=%s block=%d x_block=%d", conv2d_form_words[form], v, b);
+    if (form != FORM_BIAS && pick(seed, 8, 0, 1))
+        text_add(out, " backward=1");
 }
 
 const struct oracle oracle_conv2d_pack = {

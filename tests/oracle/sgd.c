@@ -5,7 +5,7 @@
 
 enum { W, G, LR, V };
 
-/* PyTorch's SGD: d = g + decay w; v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). The
+/* PyTorch's SGD: d = g + decay w (decoupled: w -= lr decay w, d = g); v = momentum v + d; w -= lr (nesterov ? d + momentum v : v). The
  * results are w and then, with momentum, v. */
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
@@ -13,8 +13,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
     const struct sgd_attr *a = p->attr;
     double lr = in[LR][0];
     for (int64_t i = 0; i < shape_count(&p->in[W].shape); i++) {
-        double w = in[W][i], d = in[G][i] + a->weight_decay * w;
-        double size = fabs(in[G][i]) + fabs(a->weight_decay * w);
+        double w = in[W][i], decay = a->weight_decay * w, d = in[G][i] + (a->decoupled ? 0 : decay);
+        double size = fabs(in[G][i]) + fabs(decay);
         if (in[V]) {
             double v = a->momentum * in[V][i] + d;
             size += fabs(a->momentum * in[V][i]);
@@ -23,7 +23,7 @@ static void run(const struct problem *p, const double *const *in, double *const 
             d = a->nesterov ? d + a->momentum * v : v;
             size *= a->nesterov ? 1 + (double)a->momentum : 1;
         }
-        out[0][i] = w - lr * d;
+        out[0][i] = w - lr * (d + (a->decoupled ? decay : 0));
         mag[0][i] = fabs(w) + lr * size;
     }
 }
@@ -47,7 +47,7 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     if (pick(seed, 1, 0, 1))
         text_add(out, " v=%s momentum=0.9%s", w, pick(seed, 2, 0, 1) ? " nesterov=1" : "");
     if (pick(seed, 3, 0, 1))
-        text_add(out, " weight_decay=0.0005");
+        text_add(out, " weight_decay=0.0005%s", pick(seed, 4, 0, 1) ? " decoupled=1" : "");
 }
 
 const struct oracle oracle_sgd = {

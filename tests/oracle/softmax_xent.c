@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "ops/attrs.h"
 #include "oracle/labels.h"
 #include "oracle/random.h"
 
@@ -7,18 +8,20 @@
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
+    const struct softmax_xent_attr *a = p->attr;
     int64_t rows = p->in[0].shape.dim[0], c = p->in[0].shape.dim[1];
     for (int64_t n = 0; n < rows; n++) {
         const double *x = in[0] + n * c;
-        double top = x[0], sum = 0;
+        double top = x[0], sum = 0, mean = 0;
         int64_t label = (int64_t)in[1][n];
         for (int64_t j = 0; j < c; j++)
-            top = fmax(top, x[j]);
+            top = fmax(top, x[j]), mean += x[j] / (double)c;
         for (int64_t j = 0; j < c; j++)
             sum += exp(x[j] - top);
         bool inside = label >= 0 && label < c;
-        out[0][n] = inside ? log(sum) + top - x[label] : NAN;
-        mag[0][n] = inside ? 1 + log(sum) + top - x[label] : 0;
+        double target = inside ? (1 - a->smoothing) * x[label] + a->smoothing * mean : NAN;
+        out[0][n] = log(sum) + top - target;
+        mag[0][n] = inside ? 1 + log(sum) + top - target : 0;
     }
 }
 
@@ -44,7 +47,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     int c = pick(seed, 1, 1, 300), n = pick(seed, 2, 1, 70);
     n = MAX(1, MIN(n, (int)(budget / c)));
-    text_add(out, "softmax_xent x=%dx%d labels=%d:i32", n, c, n);
+    text_add(out, "softmax_xent x=%dx%d labels=%d:i32%s", n, c, n,
+             pick(seed, 3, 0, 1) ? " smoothing=0.1" : "");
 }
 
 const struct oracle oracle_softmax_xent = {.run = run,

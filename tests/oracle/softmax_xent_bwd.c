@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "ops/attrs.h"
 #include "oracle/labels.h"
 #include "oracle/random.h"
 
@@ -8,6 +9,7 @@
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
+    const struct softmax_xent_attr *a = p->attr;
     int64_t rows = p->in[0].shape.dim[0], c = p->in[0].shape.dim[1];
     for (int64_t n = 0; n < rows; n++) {
         const double *x = in[0] + n * c;
@@ -19,7 +21,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
         for (int64_t j = 0; j < c; j++)
             sum += exp(x[j] - top);
         for (int64_t j = 0; j < c; j++) {
-            double q = exp(x[j] - top) / sum, one = j == label;
+            double q = exp(x[j] - top) / sum;
+            double one = (1 - a->smoothing) * (j == label) + a->smoothing / (double)c;
             out[0][n * c + j] = inside ? d * (q - one) : NAN;
             mag[0][n * c + j] = inside ? 8 * fabs(d) * (q + one) : 0;
         }
@@ -48,7 +51,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     int c = pick(seed, 1, 2, 300), n = pick(seed, 2, 1, 70);
     n = MAX(1, MIN(n, (int)(budget / c)));
-    text_add(out, "softmax_xent_bwd x=%dx%d labels=%d:i32 dloss=%d", n, c, n, n);
+    text_add(out, "softmax_xent_bwd x=%dx%d labels=%d:i32 dloss=%d%s", n, c, n, n,
+             pick(seed, 3, 0, 1) ? " smoothing=0.1" : "");
 }
 
 const struct oracle oracle_softmax_xent_bwd = {

@@ -22,6 +22,7 @@ enum option_kind {
     OPT_LONG,  /* int64_t */
     OPT_SEED,  /* uint64_t */
     OPT_FLOAT, /* float */
+    OPT_SIZE,  /* uint64_t bytes, from 123, 4K, 5M or 1.5G */
     OPT_TEXT,  /* const char * */
     OPT_WORD,  /* int, the word's place in `words` */
     OPT_SHAPE, /* int[4] from NxCxHxW */
@@ -69,7 +70,8 @@ struct command {
 };
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
-    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify;
+    cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify, cmd_visualize, cmd_tune,
+    cmd_tune_worker;
 
 /* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
  */
@@ -136,6 +138,9 @@ bool interrupted(void);
 
 /* Opens the device that the options ask for. An exit status. */
 int device_get(struct cli *cli, bool profile, struct ocelli_device **out);
+/* The first n devices of the kind and platform that device_get() would take, which comes first. An exit
+ * status. */
+int devices_get(struct cli *cli, int n, struct ocelli_device **out);
 /* Writes the trace, if one was asked for, and closes. The status, or EXIT_FAILED. */
 int device_done(struct cli *cli, struct ocelli_device **dev, int status);
 const char *device_type_name(enum ocelli_device_type type);
@@ -153,8 +158,12 @@ struct model {
     int n_arrays;
 };
 int model_find(const char *name, struct model *out);
+/* What pictures the model takes: channels, height, width. An exit status. */
+int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */
 void model_input(struct model *m, const int input[4]);
+/* A network by name takes the shape of the dataset's images. */
+void model_fit(struct model *m, const struct ocelli_dataset_info *info);
 /* The network's graph. With `train`: input "labels", output "loss" and the optimiser's step. */
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
 /* Weights of a graph: the trained ones, the file's, or new ones from the seed. */
@@ -168,6 +177,32 @@ int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct oce
 
 /* Ten images, side by side, with what they are and what they were taken for. */
 void draw_images(const struct ocelli_dataset *ds, int n, const int *predicted);
+
+/* What --data, --data-dir and their companions say, as options of several commands. */
+struct data_args {
+    const char *name, *dir;
+    int image_size;
+    float held_out;
+    bool skip_bad;
+};
+/* Opens a split. A folder's images become `image` (channels, height, width) in size, unless --image-size
+ * says other. An exit status (samples.c). */
+int data_open(const struct cli *cli, const struct data_args *a, const int image[3],
+              enum ocelli_split split, struct ocelli_dataset **out);
+/* Says how many images were skipped in both, on standard error; either may be NULL. */
+void data_report(const struct cli *cli, const struct ocelli_dataset *a, const struct ocelli_dataset *b);
+/* Entries for a table of options; `at` is where the struct lies in the command's arguments. */
+#define DATA_OPTIONS(at)                                                                           \
+    {"data", OPT_TEXT, (at) + offsetof(struct data_args, name), .arg = "DATASET",                  \
+     .help = "fashion-mnist, mnist, cifar10 or folder"},                                           \
+    {"data-dir", OPT_TEXT, (at) + offsetof(struct data_args, dir), .arg = "DIR",                   \
+     .help = "where its files are (default: where the system's package puts them)"},               \
+    {"image-size", OPT_INT, (at) + offsetof(struct data_args, image_size), 1, 4096, .arg = "N",    \
+     .help = "side of a folder's images (default: the network's)"},                                \
+    {"held-out", OPT_FLOAT, (at) + offsetof(struct data_args, held_out), 1e-6, 0.999999,           \
+     .arg = "X", .help = "part of a folder without val or test that is tested on (default 0.1)"},  \
+    {"skip-bad", OPT_FLAG, (at) + offsetof(struct data_args, skip_bad),                            \
+     .help = "go on without images that cannot be read, and count them"}
 
 /* The first n images as PNG files in that folder, which is made. An exit status (samples.c). */
 int samples_write(const struct ocelli_dataset *ds, int n, const char *dir);

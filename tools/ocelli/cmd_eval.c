@@ -5,7 +5,8 @@
 #include "cli.h"
 
 struct eval_args {
-    const char *data, *data_dir, *variant;
+    struct data_args data;
+    const char *variant;
     int batch, top;
     float scale;
 };
@@ -13,10 +14,7 @@ struct eval_args {
 static const struct eval_args defaults = {.batch = 500, .top = 5, .scale = 1 / 255.0f};
 
 static const struct option_spec options[] = {
-    {"data", OPT_TEXT, offsetof(struct eval_args, data), .arg = "DATASET",
-     .help = "the dataset, for instance fashion-mnist"},
-    {"data-dir", OPT_TEXT, offsetof(struct eval_args, data_dir), .arg = "DIR",
-     .help = "where its files are (default: where the system's package puts them)"},
+    DATA_OPTIONS(offsetof(struct eval_args, data)),
     {"batch", OPT_INT, offsetof(struct eval_args, batch), 1, 65536, .arg = "N",
      .help = "images at a time (default 500)"},
     {"top", OPT_INT, offsetof(struct eval_args, top), 1, 1000, .arg = "K",
@@ -46,7 +44,7 @@ static int report(const struct cli *cli, const struct eval_args *a, const struct
     snprintf(key, sizeof(key), "top%d", a->top);
     if (cli->json)
         return out_json(json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:o}", "model", m->net.net,
-                                  "data", a->data, "accuracy", json_number(r->accuracy), key,
+                                  "data", a->data.name, "accuracy", json_number(r->accuracy), key,
                                   json_number(r->top_k), "loss", json_number(r->loss), "count",
                                   (json_int_t)r->count, "seconds", json_number(r->seconds)));
     out("test accuracy %.2f %%", 100 * r->accuracy);
@@ -60,17 +58,6 @@ static int report(const struct cli *cli, const struct eval_args *a, const struct
     return EXIT_DONE;
 }
 
-/* A network by name takes the shape of the dataset's images. */
-static void fit(struct model *m, const struct ocelli_dataset_info *info)
-{
-    if (m->dir || m->onnx)
-        return;
-    m->net.params.channels = info->channels;
-    m->net.params.height = info->height;
-    m->net.params.width = info->width;
-    m->net.params.classes = info->classes;
-}
-
 static int run(struct cli *cli, const void *args)
 {
     const struct eval_args *a = args;
@@ -81,15 +68,16 @@ static int run(struct cli *cli, const void *args)
     struct ocelli_eval_result r;
     struct model m;
     double start = now_seconds();
-    int status, err;
+    int status, err, image[3];
 
-    if (!a->data)
+    if (!a->data.name)
         return cli_usage("eval: needs --data DATASET");
     if ((status = model_find(cli->operand[0], &m)) != EXIT_DONE)
         return status;
-    if ((err = ocelli_dataset_open(&ds, a->data, a->data_dir, OCELLI_TEST)) != 0)
-        return cli_failed(NULL, err);
-    fit(&m, ocelli_dataset_get_info(ds));
+    if ((status = model_image(&m, image)) != EXIT_DONE ||
+        (status = data_open(cli, &a->data, image, OCELLI_TEST, &ds)) != EXIT_DONE)
+        return status;
+    model_fit(&m, ocelli_dataset_get_info(ds));
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         goto out;
     if (m.onnx) {
@@ -125,6 +113,8 @@ static int run(struct cli *cli, const void *args)
         status = err ? cli_failed(NULL, err) : report(cli, a, &m, &r);
     }
 out:
+    if (a->data.skip_bad)
+        data_report(cli, ds, NULL);
     ocelli_weights_destroy(&w);
     ocelli_graph_destroy(&g);
     ocelli_dataset_close(&ds);

@@ -7,6 +7,7 @@
 struct info_args {
     int input[4];
     bool train;
+    uint64_t cap;
 };
 
 static const struct option_spec options[] = {
@@ -14,6 +15,8 @@ static const struct option_spec options[] = {
      .help = "shape of the input (default: the network's own, batch 1)"},
     {"train", OPT_FLAG, offsetof(struct info_args, train),
      .help = "the memory of a training step instead of a prediction"},
+    {"memory-cap", OPT_SIZE, offsetof(struct info_args, cap), .arg = "BYTES",
+     .help = "..planned below so many bytes (also 500M, 2G), by computing values twice"},
     {0},
 };
 
@@ -47,8 +50,8 @@ static int layer_table(const struct cli *cli, const struct ocelli_graph *g, json
 }
 
 /* Plans on the device asked for, or on none at all: a prediction must not need an accelerator. */
-static int predict(struct cli *cli, const struct ocelli_graph *g, struct ocelli_plan_memory *mem,
-                   struct ocelli_device_info *info)
+static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
+                   struct ocelli_plan_memory *mem, struct ocelli_device_info *info)
 {
     struct ocelli_device *dev = NULL;
     struct ocelli_plan *plan = NULL;
@@ -59,7 +62,8 @@ static int predict(struct cli *cli, const struct ocelli_graph *g, struct ocelli_
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         return status;
     *info = *ocelli_device_get_info(dev);
-    err = ocelli_plan_create(&plan, dev, g, &(struct ocelli_plan_params){.seed = cli->seed});
+    err = ocelli_plan_create(&plan, dev, g,
+                             &(struct ocelli_plan_params){.seed = cli->seed, .memory_cap = cap});
     if (err)
         status = cli_failed(NULL, err);
     else
@@ -80,6 +84,8 @@ static void print_totals(const struct cli *cli, const struct ocelli_graph *g, in
         size_text((double)mem->peak, peak), size_text((double)mem->weights, weights),
         size_text((double)mem->io, io), size_text((double)mem->arena, arena),
         size_text((double)mem->scratch, scratch));
+    if (mem->recomputed)
+        out("                operations that run twice to save memory: %d\n", mem->recomputed);
     if (!cli->quiet)
         out("planned for     %s\n", device);
 }
@@ -87,12 +93,13 @@ static void print_totals(const struct cli *cli, const struct ocelli_graph *g, in
 static json_t *document(const struct model *m, const struct ocelli_graph *g, json_t *layers,
                         int64_t macs, const struct ocelli_plan_memory *mem, const char *device)
 {
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:s}", "model",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:s}", "model",
                      m->net.net, "layers", layers, "parameters",
                      (json_int_t)ocelli_graph_parameters(g), "macs", (json_int_t)macs, "peak_bytes",
                      (json_int_t)mem->peak, "memory", "weights", (json_int_t)mem->weights, "io",
                      (json_int_t)mem->io, "arena", (json_int_t)mem->arena, "scratch",
-                     (json_int_t)mem->scratch, "live", (json_int_t)mem->live, "device", device);
+                     (json_int_t)mem->scratch, "live", (json_int_t)mem->live, "recomputed", mem->recomputed,
+                     "device", device);
 }
 
 static int run(struct cli *cli, const void *args)
@@ -115,7 +122,7 @@ static int run(struct cli *cli, const void *args)
         goto out;
     if (a->train && (status = model_graph(&m, true, &step)) != EXIT_DONE)
         goto out;
-    if ((status = predict(cli, step ? step : g, &mem, &info)) != EXIT_DONE)
+    if ((status = predict(cli, step ? step : g, a->cap, &mem, &info)) != EXIT_DONE)
         goto out;
     if (cli->json) {
         status = out_json(document(&m, g, layers, macs, &mem, info.name));

@@ -81,9 +81,25 @@ static const struct ocelli_array *find_array(const struct feeding *f, const stru
     return NULL;
 }
 
+#define NAMES_TEXT 200
+
+/* "a, b"; cut where there are too many. */
+static const char *input_names(const struct ocelli_graph *g, char names[NAMES_TEXT])
+{
+    struct ocelli_port p;
+    size_t at = 0;
+
+    names[0] = '\0';
+    for (int k = 0; at < NAMES_TEXT && ocelli_graph_input(g, k, &p) == 0; k++)
+        at += (size_t)snprintf(names + at, NAMES_TEXT - at, "%s%s", k ? ", " : "", p.name);
+    return names;
+}
+
 /* Names that are no input's: a typing error should not pass. */
 static int check_names(const struct feeding *f, const struct ocelli_graph *g)
 {
+    char names[NAMES_TEXT];
+
     for (int i = 0; i < f->n; i++) {
         bool known = !*f->array[i].name || array_elements(&f->array[i]) == 0;
         struct ocelli_port p;
@@ -91,7 +107,8 @@ static int check_names(const struct feeding *f, const struct ocelli_graph *g)
         for (int k = 0; !known && ocelli_graph_input(g, k, &p) == 0; k++)
             known = strcmp(p.name, f->array[i].name) == 0;
         if (!known)
-            return cli_error("--input %s: the network has no such input", f->array[i].name);
+            return cli_error("--input %s: the network has no such input (it has: %s)",
+                             f->array[i].name, input_names(g, names));
     }
     return EXIT_DONE;
 }

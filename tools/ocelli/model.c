@@ -3,6 +3,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,35 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
     if ((err = ocelli_device_open(out, &p)) != 0)
         return cli_failed(NULL, err);
     return EXIT_DONE;
+}
+
+int devices_get(struct cli *cli, int n, struct ocelli_device **out)
+{
+    struct ocelli_device_info *all = NULL;
+    size_t count = 0;
+    const char *asked = cli->device;
+    int status = device_get(cli, false, &out[0]), found = 1, err;
+    char number[16];
+
+    if (status != EXIT_DONE || n == 1)
+        return status;
+    if ((err = ocelli_devices(&all, &count)) != 0)
+        return cli_failed(NULL, err);
+    const struct ocelli_device_info *first = ocelli_device_get_info(out[0]);
+    for (size_t i = 0; i < count && found < n && status == EXIT_DONE; i++) {
+        if (all[i].index == first->index || all[i].type != first->type ||
+            strcmp(all[i].platform, first->platform) != 0)
+            continue;
+        snprintf(number, sizeof(number), "%d", all[i].index);
+        cli->device = number;
+        status = device_get(cli, false, &out[found]);
+        found += status == EXIT_DONE;
+    }
+    cli->device = asked;
+    free(all);
+    if (status == EXIT_DONE && found < n)
+        status = cli_error("--devices %d: there are %d like %s", n, found, first->name);
+    return status;
 }
 
 int device_done(struct cli *cli, struct ocelli_device **dev, int status)
@@ -84,7 +114,7 @@ static const char *net_list(char *buf, size_t size)
 
 int net_check(const char *name)
 {
-    char list[256];
+    char list[1024];
 
     if (net_exists(name))
         return EXIT_DONE;
@@ -117,7 +147,7 @@ int model_find(const char *name, struct model *m)
         return EXIT_DONE;
     }
 
-    char list[256];
+    char list[1024];
     return cli_error("%s: neither a network (%s), nor a training directory, nor an .onnx file", name,
                      net_list(list, sizeof(list)));
 }
@@ -155,6 +185,16 @@ static int load_onnx(const struct model *m, struct ocelli_graph **out)
     return ocelli_onnx_load(out, m->onnx, &p);
 }
 
+void model_fit(struct model *m, const struct ocelli_dataset_info *info)
+{
+    if (m->dir || m->onnx)
+        return;
+    m->net.params.channels = info->channels;
+    m->net.params.height = info->height;
+    m->net.params.width = info->width;
+    m->net.params.classes = info->classes;
+}
+
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
 {
     int err;
@@ -173,6 +213,21 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
     cli_failed(NULL, err);
     ocelli_graph_destroy(out);
     return EXIT_FAILED;
+}
+
+int model_image(const struct model *m, int image[3])
+{
+    struct ocelli_graph *g = NULL;
+    struct ocelli_port port;
+    int status = model_graph(m, false, &g);
+
+    if (status != EXIT_DONE)
+        return status;
+    bool picture = ocelli_graph_input(g, 0, &port) == 0 && port.shape.rank == 4;
+    for (int i = 0; i < 3; i++)
+        image[i] = picture ? (int)port.shape.dim[i + 1] : 0;
+    ocelli_graph_destroy(&g);
+    return EXIT_DONE;
 }
 
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,

@@ -80,6 +80,24 @@ static int parse_float(const struct option_spec *s, const char *text, float *val
     return 0;
 }
 
+/* Binary multiples. */
+static int parse_size(const struct option_spec *s, const char *text, uint64_t *value)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double x = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+
+    if (end == text || !isfinite(x) || (*end && (!unit || end[1])))
+        return cli_usage("--%s %s: not a size as in 500M or 1.5G", s->name, text);
+    for (int i = 0; unit && i <= unit - units; i++)
+        x *= 1024;
+    if (x < 1 || x > 1e18)
+        return cli_usage("--%s %s: must be at least 1 byte", s->name, text);
+    *value = (uint64_t)x;
+    return 0;
+}
+
 static int parse_seed(const struct option_spec *s, const char *text, uint64_t *value)
 {
     char *end;
@@ -145,6 +163,9 @@ static int store(const struct option_spec *s, void *base, const char *text)
         break;
     case OPT_FLOAT:
         err = parse_float(s, text, to);
+        break;
+    case OPT_SIZE:
+        err = parse_size(s, text, to);
         break;
     case OPT_TEXT:
         if (!*text)

@@ -1,0 +1,111 @@
+/* conv2d_pack on CPUs: a work-item packs `each` input blocks of one output block. A tile of VW
+ * filters by X_BLOCK channels is small enough for the first-level cache: it is filled number by
+ * number, in the order in which w lies, and what is read of it then is whole vectors.
+ *
+ * No group ends within a block. Arguments and defines as in conv2d_pack_ref.cl, VW for BLOCK. */
+#ifdef TURNED
+#define TAP(t) (taps - 1 - (t))
+#else
+#define TAP(t) (t)
+#endif
+#ifdef WINOGRAD
+#define TILE __local float *
+#define TAP_STEP VW
+#define IN_STEP (TAPS * TAPS * VW)
+#define PLACES (WINDOW * WINDOW)
+
+/* As in conv2d_pack_ref.cl, for VW filters. */
+static inline void spread(VF *to, int step, const VF *g, int next)
+{
+    VF even = g[0] + g[2 * next], odd = g[next];
+#if TAPS == 5
+    const VF far = g[4 * next];
+    even += far;
+    odd += g[3 * next];
+#endif
+    to[(WINDOW - 1) * step] = g[(TAPS - 1) * next];
+#if WINDOW == 4
+    to[0] = g[0];
+    to[step] = (even + odd) / 2.0f;
+    to[2 * step] = (even - odd) / 2.0f;
+#else
+    to[0] = g[0] / 4.0f;
+    to[step] = -(even + odd) / 6.0f;
+    to[2 * step] = (odd - even) / 6.0f;
+    even = g[0] + 4.0f * g[2 * next];
+    odd = 2.0f * g[next];
+#if TAPS == 5
+    even += 16.0f * far;
+    odd += 8.0f * g[3 * next];
+#endif
+    to[3 * step] = (even + odd) / 24.0f;
+    to[4 * step] = (even - odd) / 24.0f;
+#endif
+}
+
+/* One channel's filters g to PLACES vectors `step` floats apart. */
+static inline void transform(__global float *y, __local const float *g, size_t step)
+{
+    VF v[TAPS * TAPS], rows[WINDOW * TAPS], all[PLACES];
+#pragma unroll
+    for (int j = 0; j < TAPS * TAPS; j++)
+        v[j] = vf_load_local(g + j * VW);
+#pragma unroll
+    for (int j = 0; j < TAPS; j++)
+        spread(rows + j, TAPS, v + j, TAPS);
+#pragma unroll
+    for (int j = 0; j < WINDOW; j++)
+        spread(all + WINDOW * j, 1, rows + TAPS * j, 1);
+#pragma unroll
+    for (int j = 0; j < PLACES; j++)
+        vf_store(all[j], y + j * step);
+}
+#define LOCAL_PARAM , __local float *restrict u
+#else
+#define TILE __global float *
+#define TAP_STEP (X_BLOCK * VW)
+#define IN_STEP VW
+#define LOCAL_PARAM
+#endif
+
+/* t[..] = nf filters of nc channels, zero where there are no more. */
+static inline void fill(TILE t, __global const float *w, int nf, int nc, int taps, int lane, int in)
+{
+    if (nf < VW || nc < X_BLOCK)
+        for (int i = 0; i < taps * X_BLOCK * VW; i++)
+            t[i] = 0.0f;
+    /* The shorter step inside. */
+    if (lane < in) {
+        for (int c = 0; c < nc; c++)
+            for (int l = 0; l < nf; l++)
+                for (int j = 0; j < taps; j++)
+                    t[TAP(j) * TAP_STEP + c * IN_STEP + l] = w[(size_t)c * in + l * lane + j];
+    } else {
+        for (int l = 0; l < nf; l++)
+            for (int c = 0; c < nc; c++)
+                for (int j = 0; j < taps; j++)
+                    t[TAP(j) * TAP_STEP + c * IN_STEP + l] = w[(size_t)l * lane + c * in + j];
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv2d_pack_tiles(__global float *restrict y, __global const float *restrict w, int filters,
+                  int depth, int taps, int per, int group, int lane, int in, int each LOCAL_PARAM)
+{
+    const int m = (int)get_global_id(1) * VW, nf = min(VW, filters - m);
+    const int blocks = (depth + X_BLOCK - 1) / X_BLOCK;
+    const int first = (int)get_global_id(0) * each, last = min(first + each, blocks);
+    w += (size_t)(m / per) * group + (size_t)(m % per) * lane;
+    for (int b = first; b < last; b++) {
+        const int c = b * X_BLOCK, nc = min(X_BLOCK, depth - c);
+#ifdef WINOGRAD
+        const size_t step = (size_t)blocks * X_BLOCK * VW;
+        fill(u, w + (size_t)c * in, nf, nc, taps, lane, in);
+        for (int i = 0; i < X_BLOCK; i++)
+            transform(y + get_global_id(1) * PLACES * step + (c + i) * VW, u + i * IN_STEP, step);
+#else
+        fill(y + (get_global_id(1) * blocks + b) * taps * X_BLOCK * VW, w + (size_t)c * in, nf, nc,
+             taps, lane, in);
+#endif
+    }
+}

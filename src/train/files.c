@@ -1,0 +1,73 @@
+/* The files of a training directory. */
+#include <ocelli/onnx.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "train/run.h"
+
+/* The network as it predicts, with a batch that is left open. */
+static int write_model(struct run *r)
+{
+    int err;
+    struct ocelli_graph *g = NULL;
+    struct ocelli_net_params net = r->net;
+    net.batch = 1;
+    TRY(ocelli_net(&g, r->p.net, &net));
+    TRY(ocelli_onnx_save(g, r->lane[0].weights, r->model, "N"));
+out:
+    ocelli_graph_destroy(&g);
+    return err;
+}
+
+int run_save(struct run *r)
+{
+    int err = 0;
+    if (!r->checkpoint)
+        return 0;
+    if (r->p.log_gradients)
+        TRY(gradlog_flush(&r->gradients, r->norms));
+    TRY(checkpoint_save(r->checkpoint, &r->words, &r->at, r->lane[0].weights));
+    TRY(write_model(r));
+out:
+    return err;
+}
+
+int run_write_curves(struct run *r)
+{
+    int err = 0;
+    if (!r->p.out_dir)
+        return 0;
+    TRY(metrics_write(r->metrics, &r->at.history));
+    TRY(curves_write(r->curves, r->title, &r->at.history));
+    if (r->p.log_gradients)
+        TRY(gradlog_draw(&r->gradients, r->norm_curves, r->title));
+out:
+    return err;
+}
+
+/* The names of the classes, one a line. */
+static int write_labels(const struct run *r)
+{
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(r->train);
+    struct text t = {0};
+    int err = 0;
+    for (int c = 0; c < info->classes; c++)
+        text_add(&t, "%s\n", info->class_names[c]);
+    err = t.failed ? fail_memory() : file_replace(r->labels, t.s, t.len, 0666);
+    text_free(&t);
+    return err;
+}
+
+int run_first_files(struct run *r)
+{
+    int err = 0;
+    if (r->p.out_dir && r->p.log_gradients)
+        TRY(gradlog_begin(&r->gradients, r->norms, steps_done(r)));
+    if (r->p.out_dir && !r->resumed)
+        TRY(run_save(r));
+    if (r->p.out_dir)
+        TRY(write_labels(r));
+    TRY(run_write_curves(r));
+out:
+    return err;
+}

@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+"""Every network against PyTorch in double precision, with the same weights: tests/check_torch.py BUILD [NET...].
+
+Two comparisons a network, batch 2: predicting at full size (batch normalisation by its running averages), and one
+training step (normalisation by the batch, auxiliary classifiers, dropout off): loss, logits, the gradient of every
+weight, and the running averages after it. Fails above 1e-4 for logits and losses (largest difference by largest
+value) and above 1e-3 for gradients (norm of the difference by norm, each tensor by itself). PyTorch's own single
+precision is measured the same way and shown beside. Rounding can turn a ReLU or a maximum that is nearly undecided,
+in PyTorch's single precision as in ours, which moves gradients by thousandths: up to three sets of weights and images
+are tried. With --write, the rows of the networks that were compared go into tests/torch.md.
+
+A development script: needs Debian's python3-torch and python3-torchvision."""
+import argparse
+import json
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import torch_nets
+
+LOGITS, GRADIENTS = 1e-4, 1e-3
+PARTS = {"weight": "weight", "bias": "bias", "mean": "running_mean", "variance": "running_var"}
+
+
+def load(path):
+    raw = path.read_bytes()
+    n, = struct.unpack("<Q", raw[:8])
+    header = json.loads(raw[8:8 + n])
+    header.pop("__metadata__", None)
+    return {name: np.frombuffer(raw, np.float32, (t["data_offsets"][1] - t["data_offsets"][0]) // 4,
+                                8 + n + t["data_offsets"][0]).reshape(t["shape"]) for name, t in header.items()}
+
+
+def save(path, tensors):
+    header, at = {}, 0
+    for name, t in tensors.items():
+        header[name] = {"dtype": "F32", "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
+        at += t.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for t in tensors.values():
+            f.write(np.ascontiguousarray(t).tobytes())
+
+
+def perturb(tensors, rng):
+    """What begins as all zeros or ones would hide mistakes."""
+    for name, t in tensors.items():
+        if t.ndim == 1:
+            wide = 0.3 if t.std() == 0 and t.flat[0] == 1 else 0.1
+            tensors[name] = (t + wide * rng.uniform(-1, 1, t.shape)).astype(np.float32)
+
+
+def places(module, tensors):
+    """Our name of each of the module's tensors; the state that counts runs belongs to no layer."""
+    tensors = [name for name in tensors if "." in name]
+    layers = list(dict.fromkeys(name.rsplit(".", 1)[0] for name in tensors))
+    owners = [m for m in module.modules() if next(m.parameters(recurse=False), None) is not None]
+    assert len(layers) == len(owners), "%d layers, PyTorch has %d" % (len(layers), len(owners))
+    found = {}
+    for layer, owner in zip(layers, owners):
+        for ours, theirs in PARTS.items():
+            t = getattr(owner, theirs, None)
+            assert (t is not None) == (layer + "." + ours in tensors), "%s has another %s" % (layer, ours)
+            if t is not None:
+                found[layer + "." + ours] = t
+    assert len(found) == len(tensors)
+    return found
+
+
+def reference(make, size, training, tensors, dtype, image, labels):
+    """Logits, loss, gradients and running averages as PyTorch has them."""
+    torch.manual_seed(0)
+    module = make(size, training).to(dtype).train(training)
+    for m in module.modules():
+        if isinstance(m, torch.nn.Dropout):
+            m.p = 0.0
+    found = places(module, tensors)
+    with torch.no_grad():
+        for name, t in found.items():
+            assert list(t.shape) == list(tensors[name].shape), "%s: %s" % (name, list(t.shape))
+            t.copy_(torch.tensor(tensors[name]))
+    with torch.set_grad_enabled(training):
+        y = module(torch.tensor(image, dtype=dtype))
+    outputs = {"logits": y if torch.is_tensor(y) else y.logits}
+    result = {"logits": outputs["logits"].detach().double().numpy()}
+    if training:
+        aux = [m.logits for m in module.modules() if isinstance(m, torch_nets.Auxiliary)]
+        aux += [] if torch.is_tensor(y) else [y.aux_logits]
+        target = torch.tensor(labels).long()
+        loss = F.cross_entropy(outputs["logits"], target, reduction="none")
+        (loss.mean() + sum(0.3 * F.cross_entropy(a, target) for a in aux)).backward()
+        result["loss"] = loss.detach().double().numpy()
+        for i, a in enumerate(aux):
+            result["aux%d" % (i + 1)] = a.detach().double().numpy()
+        for name, t in found.items():
+            result[("grad " if t.requires_grad else "state ") + name] = \
+                (t.grad if t.requires_grad else t).detach().double().numpy()
+    return result
+
+
+def ours(exe, net, training, size, tmp, rng, tensors_out):
+    """The same of Ocelli; also the weights and inputs that both get."""
+    def call():
+        subprocess.run([exe, net, "train" if training else "predict", "2", str(size), tmp], check=True)
+
+    channels, classes = torch_nets.NETS[net][2], 1000 if torch_nets.NETS[net][3] > 32 else 10
+    call()
+    tensors = load(tmp / "weights.safetensors")
+    perturb(tensors, rng)
+    save(tmp / "weights.safetensors", tensors)
+    tensors_out.update(tensors)
+    image = rng.uniform(-1, 1, (2, channels, size, size)).astype(np.float32)
+    labels = rng.integers(0, classes, 2).astype(np.int32)
+    np.savez(tmp / "in.npz", **({"image": image, "labels": labels, "lr": np.float32(0.01)} if training
+                                else {"image": image}))
+    call()
+    with np.load(tmp / "out.npz") as z:
+        result = {name: z[name] for name in z.files if name != "correct"}
+    if training:
+        for name, t in load(tmp / "after.safetensors").items():
+            if name.endswith(".momentum"):
+                result["grad " + name[:-9]] = t
+            elif name.endswith((".mean", ".variance")):
+                result["state " + name] = t
+    return result, image, labels
+
+
+def largest(a, b):
+    return float(np.abs(a - b).max() / np.abs(b).max())
+
+
+def distance(a, b):
+    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
+
+
+def compare(got, want):
+    """(worst of what is compared by its largest value, worst gradient, whose)"""
+    assert got.keys() == want.keys(), sorted(got.keys() ^ want.keys())
+    plain = max(largest(got[k], want[k]) for k in want if not k.startswith("grad "))
+    gradients = [(distance(got[k], want[k]), k[5:]) for k in want if k.startswith("grad ")]
+    return (plain, *max(gradients, default=(0.0, "")), len(gradients))
+
+
+def one(exe, net):
+    make, source, _, size, small = torch_nets.NETS[net]
+    row = {"net": net, "source": source}
+    for training, size, seed in ((False, size, 1), *((True, small or size, s) for s in (1, 2, 3))):
+        if training in row and row[training][2] <= GRADIENTS:
+            break
+        with tempfile.TemporaryDirectory() as tmp:
+            tensors = {}
+            got, image, labels = ours(exe, net, training, size, pathlib.Path(tmp), np.random.default_rng(seed), tensors)
+        exact = reference(make, size, training, tensors, torch.float64, image, labels)
+        single = reference(make, size, training, tensors, torch.float32, image, labels)
+        row[training] = (size, *compare(got, exact), *compare(single, exact)[:2])
+    return row
+
+
+HEAD = """# Every network against PyTorch
+
+Batch 2, the same weights, on {device}; PyTorch {torch} in double precision is the measure, its own single precision
+stands beside in brackets. Predicting: largest difference of the logits by the largest logit. A training step: the same
+of losses, logits and running averages, and the worst of all gradients (norm of the difference by norm). Written by
+`tests/check_torch.py --write BUILD`.
+
+| network | PyTorch's from | predicting at | logits | training at | loss, logits, averages | gradients | worst gradient | worst is |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def line(r):
+    p, t = r[False], r[True]
+    return "| %s | %s | %d | %.0e (%.0e) | %d | %.0e (%.0e) | %d | %.0e (%.0e) | %s |" % (
+        r["net"], r["source"], p[0], p[1], p[5], t[0], t[1], t[5], t[4], t[2], t[6], t[3])
+
+
+def write(build, rows):
+    """What was measured, and the file's rows of other networks."""
+    path = pathlib.Path(__file__).with_name("torch.md")
+    kept = {row.split()[1]: row for row in path.read_text().splitlines() if row.startswith("|")} if path.exists() else {}
+    kept.update(rows)
+    out = subprocess.run([build / "tools/ocelli", "devices", "--json"], check=True, capture_output=True)
+    device = json.loads(out.stdout)["devices"][0]["name"]
+    text = HEAD.format(device=device, torch=torch.__version__)
+    path.write_text(text + "".join(kept[net] + "\n" for net in torch_nets.NETS if net in kept))
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--write", action="store_true")
+    p.add_argument("build", type=pathlib.Path)
+    p.add_argument("net", nargs="*", default=list(torch_nets.NETS))
+    args = p.parse_args()
+    lines, bad = [], []
+    for net in args.net:
+        begin = time.monotonic()
+        try:
+            r = one(args.build / "tests/torch_step", net)
+        except (AssertionError, subprocess.CalledProcessError) as e:
+            print("%s: %s" % (net, e), flush=True)
+            bad.append(net)
+            continue
+        lines.append(line(r))
+        print("%s  %.0f s" % (lines[-1], time.monotonic() - begin), flush=True)
+        if not (max(r[False][1], r[True][1]) <= LOGITS and r[True][2] <= GRADIENTS):
+            bad.append(net)
+    if args.write:
+        write(args.build, {row.split()[1]: row for row in lines})
+    print("%d of %d networks agree%s" % (len(args.net) - len(bad), len(args.net), ": not " + ", ".join(bad) if bad else ""))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
