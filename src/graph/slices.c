@@ -42,7 +42,8 @@ static bool spread_images(struct graph *g, int v, int y, int64_t outer)
 {
     const struct value *x = &g->value[v];
     const int64_t images = x->desc.shape.dim[0];
-    const int64_t gap = (shape_count(&g->value[y].desc.shape) - shape_count(&x->desc.shape)) / outer;
+    const int64_t gap =
+        (shape_count(&g->value[y].desc.shape) - shape_count(&x->desc.shape)) / outer;
     struct node *maker = &g->node[x->node];
     if (!(maker->op->flags & OP_GAP) || images != outer || maker->out[0] != v || maker->gap ||
         readers(g, v) != 1 || gap > INT32_MAX)

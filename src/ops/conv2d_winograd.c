@@ -62,10 +62,10 @@ static double part_floats(const struct shape *s, const int *tv, int blocks)
 #define LOCAL_BYTES (720 * 1024)
 
 /* Cycles of the whole on all units. A step of the products is a multiply-add for each vector of
- * sums, and the transformed input coming from the second-level cache. Transforms: `places` loads, about three times as many sums, and
- * as many stores for each vector. Weights come from memory at `MEMORY_RATE` bytes a cycle for all
- * units together, behind the arithmetic as far as that hides it; what a third-level cache gives
- * comes at FAR_RATE to each. */
+ * sums, and the transformed input coming from the second-level cache. Transforms: `places` loads,
+ * about three times as many sums, and as many stores for each vector. Weights come from memory at
+ * `MEMORY_RATE` bytes a cycle for all units together, behind the arithmetic as far as that hides
+ * it; what a third-level cache gives comes at FAR_RATE to each. */
 #define TRANSFORM_CYCLES 5.0
 #define MEMORY_RATE 9.0
 #define FAR_RATE 16.0
