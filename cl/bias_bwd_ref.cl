@@ -78,7 +78,27 @@ __kernel void bias_bwd_ref_columns(__global float *restrict db,
 }
 #endif
 
-/* db[c] = the chunks' sums, in order. */
+/* db[c] = the chunks' sums, in order. With SUM_GROUP (GPUs) a work-group a channel, else a work-item. */
+#ifdef SUM_GROUP
+__kernel __attribute__((reqd_work_group_size(SUM_GROUP, 1, 1)))
+void bias_bwd_ref_sum(__global float *restrict db, __global const float *restrict part, int channels,
+                      int chunks)
+{
+    __local float tmp[SUM_GROUP];
+    const int c = get_group_id(0), id = get_local_id(0);
+    float s = 0.0f;
+    for (int k = id; k < chunks; k += SUM_GROUP)
+        s += part[k * channels + c];
+    tmp[id] = s;
+    for (int h = SUM_GROUP / 2; h > 0; h /= 2) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        if (id < h)
+            tmp[id] += tmp[id + h];
+    }
+    if (id == 0)
+        db[c] = tmp[0];
+}
+#else
 __kernel void bias_bwd_ref_sum(__global float *restrict db, __global const float *restrict part,
                                int channels, int chunks)
 {
@@ -90,3 +110,4 @@ __kernel void bias_bwd_ref_sum(__global float *restrict db, __global const float
         s += part[k * channels + c];
     db[c] = s;
 }
+#endif

@@ -14,8 +14,9 @@ import time
 EXE = pathlib.Path(sys.argv[1]).resolve()
 TMP = pathlib.Path(tempfile.mkdtemp(prefix="ocelli-cli-"))
 SEED = int(os.environ.get("OCELLI_TEST_SEED", random.randrange(1 << 30)))
-ENV = {**os.environ, "XDG_CACHE_HOME": str(TMP / "cache"), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
-for name in ("OCELLI_DEVICE", "OCELLI_PLATFORM", "OCELLI_FAULT", "OCELLI_CACHE_DIR", "OCELLI_KERNEL_DIR"):
+ENV = {**os.environ, "XDG_CACHE_HOME": str(TMP / "cache"), "LC_ALL": "C.UTF-8", "OCELLI_TUNING_DB": str(TMP / "tuning.db"),
+       "OCELLI_SITE_DB": str(TMP / "site.db"), "TERM": "xterm"}
+for name in ("OCELLI_DEVICE", "OCELLI_PLATFORM", "OCELLI_FAULT", "OCELLI_CACHE_DIR", "OCELLI_KERNEL_DIR", "OCELLI_TUNE"):
     ENV.pop(name, None)
 
 tests = []

@@ -12,14 +12,14 @@ _ocelli()
     fi
     case $prev in
     --data)
-        mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist cifar10 folder" -- "$cur")
         return
         ;;
     --preprocess)
         mapfile -t COMPREPLY < <(compgen -W "torchvision caffe keras [-1,1] unit" -- "$cur")
         return
         ;;
-    --out | --input | --list | --labels | --image)
+    --out | --input | --list | --labels | --image | --database | --kernel | --spec | --report | --record | --simulate)
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
         ;;
@@ -35,6 +35,10 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "cpu gpu null" -- "$cur")
         return
         ;;
+    --strategy)
+        mapfile -t COMPREPLY < <(compgen -W "auto exhaustive random local annealing evolution model" -- "$cur")
+        return
+        ;;
     --optimizer | --schedule | --init | --softmax)
         words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
             sed -n "/^  $prev /{n;s/^ *one of//p}")
@@ -47,7 +51,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
     else
         words=
-        [[ $command =~ ^(train|eval|visualize|info|dump|bench|run|export)$ ]] &&
+        [[ $command =~ ^(train|eval|visualize|info|dump|bench|tune|run|export)$ ]] &&
             words=$("${COMP_WORDS[0]}" info no.network 2>&1 | sed -n 's/.*network (\([^)]*\)).*/\1/p' | tr -d ,)
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur"; compgen -d -- "$cur"
             [[ $command != train ]] && compgen -f -X '!*.onnx' -- "$cur"

@@ -15,6 +15,7 @@
 #include <ocelli/preprocess.h>
 #include <ocelli/tensor.h>
 #include <ocelli/train.h>
+#include <ocelli/tune.h>
 #include <ocelli/version.h>
 
 #endif

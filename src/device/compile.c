@@ -66,16 +66,20 @@ out:
     return err;
 }
 
-/* The whole source: the caller frees `t` also after a failure. A name with a slash is the path of a file
- * that is nobody's but its owner's: it stands alone. */
+/* The whole source: the caller frees `t` also after a failure. A name with a slash is the path of a file of
+ * somebody's own, without its ".cl": it stands alone. */
 static int program_source(const char *name, struct text *t)
 {
     int err;
     size_t bytes;
-    char *file = NULL;
+    char *file = NULL, *path = NULL;
     if (strchr(name, '/')) {
-        TRY(file_read(name, SOURCE_LIMIT, &file, &bytes));
-        text_add(t, "#line 1 \"%s\"\n%s\n", name, file);
+        if (asprintf(&path, "%s.cl", name) < 0) {
+            path = NULL;
+            TRY(fail_memory());
+        }
+        TRY(file_read(path, SOURCE_LIMIT, &file, &bytes));
+        text_add(t, "#line 1 \"%s\"\n%s\n", path, file);
     } else {
         TRY(add_source(t, "prelude", ".clh"));
         TRY(add_source(t, name, ".cl"));
@@ -83,6 +87,7 @@ static int program_source(const char *name, struct text *t)
     if (t->failed)
         return fail_memory();
 out:
+    free(path);
     free(file);
     return err;
 }

@@ -100,8 +100,69 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     return l->err;
 }
 
+/* ---- split: two stages, on graphics processors ---- */
+
+static const struct tunable split_tunables[] = {
+    {"ROW_GROUP", (const int[]){256, 128, 64, 0}},
+    {"CHUNK", (const int[]){4096, 2048, 1024, 0}},
+    {0},
+};
+
+static bool split_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct blocks b;
+    return !caps->cpu_style && !blocked_of(p, &b);
+}
+
+/* Where a work-group a channel would be long at it. */
+static bool split_pays(const struct problem *p, const struct caps *caps)
+{
+    const struct channels x = channels_of(&p->in[0]);
+    (void)caps;
+    return (int64_t)x.n * x.s >= 8192 && x.s > 1;
+}
+
+static bool split_valid(const struct problem *p, const struct caps *caps, const int *tv)
+{
+    return tv[0] >= 1 && tv[1] >= tv[0] && tv[1] % tv[0] == 0 && row_valid(p, caps, tv);
+}
+
+static int split_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                      struct launches *l)
+{
+    const struct channels x = channels_of(&p->in[0]);
+    const size_t chunks = div_up((size_t)x.n * (size_t)x.s, (size_t)tv[1]);
+    const int part = launch_scratch(l, 2 * (size_t)x.c * chunks * sizeof(float));
+    for (int stage = 0; stage < 2; stage++) {
+        struct launch *k =
+            launch_add(l, "batchnorm_stats_split",
+                       stage == 0 ? "batchnorm_stats_split" : "batchnorm_stats_split_join");
+        launch_define(k, "CHUNK=%d", tv[1]);
+        if (stage == 0) {
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_WRITE);
+            launch_in(k, "x", 0);
+        } else {
+            launch_out(k, "mean", 0);
+            launch_out(k, "variance", 1);
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_READ);
+        }
+        launch_int(k, "images", x.n);
+        launch_int(k, "channels", x.c);
+        launch_int(k, "area", x.s);
+        launch_int(k, "chunks", (int)chunks);
+        launch_rows(k, caps, tv[0], (size_t)x.c * (stage == 0 ? chunks : 1));
+    }
+    return l->err;
+}
+
 static const struct variant variants[] = {
     {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
+    {.name = "split",
+     .tunables = split_tunables,
+     .applicable = split_applicable,
+     .pays = split_pays,
+     .valid = split_valid,
+     .plan = split_plan},
     {.name = "ref",
      .tunables = row_tunables,
      .defaults = row_defaults,

@@ -100,6 +100,9 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
         launch_define(k, "PRODUCT");
         launch_in(k, "x", 1);
     }
+    const size_t sum_group = tv[TV_ROW_GROUP] > 1 ? MIN(caps->max_group, (size_t)64) : 1;
+    if (sum_group > 1)
+        launch_define(k, "SUM_GROUP=%zu", sum_group);
     if (columns)
         plan_columns(k, caps, &e, tv[TV_ROW_GROUP], chunk, chunks);
     else
@@ -114,7 +117,10 @@ int channel_sum_plan(const struct problem *p, const struct caps *caps, const int
     launch_buffer(k, "part", REF_SCRATCH, 0, ACCESS_READ);
     launch_int(k, "channels", e.c);
     launch_int(k, "chunks", (int)chunks);
-    launch_grid1(k, (size_t)e.c, MIN(caps->max_group, (size_t)16));
+    if (sum_group > 1)
+        launch_grid1(k, (size_t)e.c * sum_group, sum_group);
+    else
+        launch_grid1(k, (size_t)e.c, MIN(caps->max_group, (size_t)16));
     return l->err;
 }
 

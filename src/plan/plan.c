@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ops/attrs.h"
+#include "plan/rewrite.h"
 #include "plan/tuned.h"
 
 /* ---- Planning, without a device ---- */
@@ -99,6 +100,25 @@ static bool any_empty_output(const struct graph *g)
     return false;
 }
 
+int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
+                 const struct ocelli_plan_params *q)
+{
+    int err;
+    TRY(ocelli_graph_status(g));
+    TRY(graph_clone(&g->g, out));
+    TRY(graph_prune(*out));
+    if (!q->no_fusion) {
+        TRY(graph_fold(*out));
+        TRY(graph_fuse(*out));
+        TRY(graph_fuse_steps(*out, caps));
+        if (!op_is_forced(&op_conv2d, q->variant))
+            TRY(graph_layout(*out, caps, q->exact));
+        TRY(graph_hoist(*out));
+    }
+out:
+    return err;
+}
+
 /* Kernels and places for the graph as it is now. */
 static int choose_and_place(struct ocelli_plan *p, const struct ocelli_plan_params *q,
                             const struct caps *caps, const struct tuned *tuned)
@@ -159,20 +179,10 @@ static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
     struct plan_tuned tuned = {0};
     int err;
     own.exact = q->exact;
-    TRY(ocelli_graph_status(g));
     if (q->memory_cap && (q->no_reuse || q->no_fusion))
         TRY(fail(OCELLI_ERR_INVALID, "plan: a memory cap needs fusion and memory that is used again"));
-    TRY(graph_clone(&g->g, &p->g));
-    TRY(graph_prune(p->g));
-    if (!q->no_fusion) {
-        TRY(graph_fold(p->g));
-        TRY(graph_fuse(p->g));
-        TRY(graph_fuse_steps(p->g, caps));
-        if (!op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(p->g, caps, q->exact));
-        TRY(graph_hoist(p->g));
-    }
-    TRY(plan_tuned_open(&tuned, p->dev, p->g, q));
+    TRY(plan_rewrite(&p->g, g, caps, q));
+    TRY(plan_tuned_open(&tuned, p->dev, caps, p->g, q));
     const struct tuned *book = tuned.book ? &tuned.tuned : NULL;
     if (q->memory_cap)
         TRY(graph_clone(p->g, &whole));

@@ -1,7 +1,12 @@
 #include "plan/tuned.h"
 
+#include <ocelli/tune.h>
+
 #include <stdlib.h>
 #include <string.h>
+
+#include "measure/tuner.h"
+#include "plan/rewrite.h"
 
 static int effort_of(const struct ocelli_plan_params *q, enum ocelli_effort *out)
 {
@@ -29,20 +34,62 @@ struct tune_device tune_device_of(const struct ocelli_device *dev)
     return (struct tune_device){info->name, info->driver, device_caps(dev), launches_source};
 }
 
-int plan_tuned_open(struct plan_tuned *t, struct ocelli_device *dev, const struct graph *g,
-                    const struct ocelli_plan_params *q)
+#define QUICK_SECONDS 30
+#define FULL_SECONDS 600
+
+/* Tunes what the book does not know of. What goes wrong here is no reason not to run. */
+static int tune_unknown(struct plan_tuned *t, struct ocelli_device *dev, const struct graph *g,
+                        double seconds)
 {
     const struct tune_device who = tune_device_of(dev);
+    const struct ocelli_tune_params p = {.budget = seconds};
+    struct ocelli_tune_result *r = NULL;
+    struct problem_list l = {0};
+    int err, unknown = 0;
+    TRY(problem_list_of(&l, g, who.caps));
+    for (int i = 0; i < l.n; i++) {
+        _Alignas(16) char attr[PROBLEM_ATTR_BYTES];
+        struct problem problem;
+        const struct variant *v;
+        int tv[MAX_TUNABLES];
+        TRY(problem_parse(l.problem[i], &problem, attr));
+        if (book_find(t->book, &problem, NULL, &v, tv))
+            continue;
+        char *name = l.problem[unknown];
+        l.problem[unknown] = l.problem[i];
+        l.problem[i] = name;
+        l.uses[unknown++] = l.uses[i];
+    }
+    if (unknown > 0 &&
+        tuner_run(dev, &who,
+                  &(struct tune_request){(const char *const *)l.problem, l.uses, unknown, NULL}, &p,
+                  &r) != 0)
+        log_to(device_log(dev), OCELLI_LOG_WARNING, "tune: %s; going on without", ocelli_error());
+    ocelli_tune_results_free(&r, unknown);
+out:
+    problem_list_free(&l);
+    return err;
+}
+
+int plan_tuned_open(struct plan_tuned *t, struct ocelli_device *dev, const struct caps *caps,
+                    const struct graph *g, const struct ocelli_plan_params *q)
+{
+    struct tune_device who = tune_device_of(dev);
     enum ocelli_effort effort;
     int err;
     *t = (struct plan_tuned){0};
+    who.caps = caps;
     TRY(effort_of(q, &effort));
     if (effort == OCELLI_EFFORT_OFF || device_is_null(dev))
         return 0;
     TRY(book_open(&t->book, &who, device_log(dev)));
+    if (effort > OCELLI_EFFORT_DB) {
+        TRY(tune_unknown(t, dev, g, effort == OCELLI_EFFORT_QUICK ? QUICK_SECONDS : FULL_SECONDS));
+        book_close(&t->book); /* it may have been opened before there was a database */
+        TRY(book_open(&t->book, &who, device_log(dev)));
+    }
     t->tuned = (struct tuned){book_find, t->book};
 out:
-    (void)g;
     return err;
 }
 

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 #define APPLICATION 0x6f63656c /* "ocel" */
@@ -238,6 +240,24 @@ out:
     return err;
 }
 
+/* Somebody else is at it. Most waiting is SQLite's, but changing to WAL, which the first ones of
+ * all do at once, is refused without. */
+static bool is_busy(const struct tune_db *db)
+{
+    int code = db->sql ? sqlite3_errcode(db->sql) & 0xff : SQLITE_OK;
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED;
+}
+
+static int open_in_turn(struct tune_db *db, const char *path)
+{
+    const struct timespec pause = {0, 20 * 1000 * 1000};
+    double end = clock_seconds() + BUSY_MS / 1e3;
+    int err;
+    while ((err = open_to_write(db, path)) == OCELLI_ERR_IO && is_busy(db) && clock_seconds() < end)
+        nanosleep(&pause, NULL);
+    return err;
+}
+
 int db_open(struct tune_db **out, const char *path, enum db_mode mode, const struct log *log)
 {
     static const struct log silent;
@@ -250,7 +270,7 @@ int db_open(struct tune_db **out, const char *path, enum db_mode mode, const str
         return fail_memory();
     if (mode == DB_READ)
         TRY(open_to_read(db, path));
-    else if ((err = open_to_write(db, path)) == OCELLI_ERR_IO) {
+    else if ((err = open_in_turn(db, path)) == OCELLI_ERR_IO && !is_busy(db)) {
         log_to(log ? log : &silent, OCELLI_LOG_WARNING, "%s; results are not kept", ocelli_error());
         TRY(open_in_memory(db, path));
     }

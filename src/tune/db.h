@@ -70,8 +70,8 @@ int db_each_winner(struct tune_db *db, const struct tune_key *k,
 
 /* ---- Text (db_text.c): JSON, an object a line ---- */
 
-/* Appends winners, and with `all` every result. */
-int db_export(struct tune_db *db, bool all, struct text *out);
+/* Appends winners, and with `all` every result; k NULL: of all. */
+int db_export(struct tune_db *db, bool all, const struct tune_key *k, struct text *out);
 /* What came of an import or merge. */
 struct db_counts {
     int64_t winners, results, older, refused;

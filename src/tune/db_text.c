@@ -50,12 +50,12 @@ static int export_result(void *user, const struct tune_result *r)
     return add_line(user, result_json(r), "result");
 }
 
-int db_export(struct tune_db *db, bool all, struct text *out)
+int db_export(struct tune_db *db, bool all, const struct tune_key *k, struct text *out)
 {
     int err;
-    TRY(db_each_winner(db, NULL, export_winner, out));
+    TRY(db_each_winner(db, k, export_winner, out));
     if (all)
-        TRY(db_each_result(db, NULL, export_result, out));
+        TRY(db_each_result(db, k, export_result, out));
 out:
     return err;
 }

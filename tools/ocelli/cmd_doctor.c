@@ -183,6 +183,28 @@ static void check_cache(struct report *r)
               size_text((double)fs.f_bavail * (double)fs.f_frsize, room));
 }
 
+/* ---- Tuning ---- */
+
+static void check_tuning(struct report *r)
+{
+    char path[PATH_MAX];
+    char *rows = NULL;
+    int n = 0;
+
+    ocelli_tune_path(path, sizeof(path));
+    if (!*path) {
+        check(r, "tuning", STATUS_WARN, "neither XDG_DATA_HOME nor HOME is set: nothing is kept");
+    } else if (ocelli_tune_check(NULL) != 0 ||
+               ocelli_tune_export(NULL, OCELLI_TUNE_WINNERS, NULL, &rows) != 0) {
+        check(r, "tuning", STATUS_WARN, "%s", ocelli_error());
+    } else {
+        for (const char *s = rows; (s = strchr(s, '\n')); s++)
+            n++;
+        check(r, "tuning", STATUS_OK, "%s: %d problem%s tuned", path, n, n == 1 ? "" : "s");
+    }
+    free(rows);
+}
+
 /* ---- Data ---- */
 
 static void check_dataset(struct report *r)
@@ -237,6 +259,7 @@ static int run(struct cli *cli, const void *args)
     check_loader(&r);
     check_devices(&r);
     check_cache(&r);
+    check_tuning(&r);
     check_dataset(&r);
     if (ocelli_device_open(&dev, &p) != 0) {
         check(&r, "open", STATUS_FAIL, "%s", ocelli_error());

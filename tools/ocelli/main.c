@@ -7,8 +7,8 @@
 #include "cli.h"
 
 static const struct command *const commands[] = {
-    &cmd_devices, &cmd_train, &cmd_eval, &cmd_classify, &cmd_visualize, &cmd_run,
-    &cmd_export,  &cmd_info,  &cmd_dump, &cmd_bench,    &cmd_onnx_test, &cmd_doctor,
+    &cmd_devices, &cmd_train, &cmd_eval, &cmd_classify, &cmd_visualize, &cmd_run, &cmd_export,
+    &cmd_info, &cmd_dump, &cmd_bench, &cmd_tune, &cmd_onnx_test, &cmd_doctor,
 };
 
 static const struct command *find(const char *name)
@@ -16,7 +16,7 @@ static const struct command *find(const char *name)
     for (size_t i = 0; i < COUNT(commands); i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
-    return NULL;
+    return strcmp(name, cmd_tune_worker.name) == 0 ? &cmd_tune_worker : NULL;
 }
 
 static void overview(void)

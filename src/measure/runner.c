@@ -1,0 +1,300 @@
+#include "measure/runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LINE_MAX_BYTES 65536
+#define OPEN_SECONDS 120 /* drivers start slowly, and the reference is compiled, too */
+
+extern char **environ;
+
+struct runner {
+    struct runner_params p;
+    const char *problem, *spec; /* in work */
+    bool open;                  /* the worker knows them */
+    pid_t pid;                  /* 0: none */
+    int fd;
+    char line[LINE_MAX_BYTES];
+    size_t have;
+    char stage[16]; /* what the worker said it was doing */
+    int restarts;
+};
+
+int runner_create(struct runner **out, const struct runner_params *p)
+{
+    struct runner *r = calloc(1, sizeof(*r));
+    if (!r)
+        return fail_memory();
+    *r = (struct runner){.p = *p, .fd = -1};
+    *out = r;
+    return 0;
+}
+
+int runner_restarts(const struct runner *r)
+{
+    return r->restarts;
+}
+
+void runner_use(struct runner *r, const char *problem, const char *spec)
+{
+    r->open = r->open && r->problem == problem && r->spec == spec;
+    r->problem = problem;
+    r->spec = spec;
+}
+
+/* ---- The process ---- */
+
+/* Its wait status: killing what has died already changes nothing. */
+static int stop(struct runner *r)
+{
+    int status = 0;
+    if (!r->pid)
+        return 0;
+    kill(r->pid, SIGKILL);
+    while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    close(r->fd);
+    r->fd = -1;
+    r->pid = 0;
+    r->have = 0;
+    r->open = false;
+    return status;
+}
+
+void runner_destroy(struct runner **rp)
+{
+    if (!*rp)
+        return;
+    stop(*rp);
+    free(*rp);
+    *rp = NULL;
+}
+
+static int start(struct runner *r)
+{
+    char *const argv[] = {(char *)r->p.program, "tune-worker", NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attr;
+    int end[2], code;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0)
+        return fail(OCELLI_ERR_IO, "tuning worker: %s", strerror(errno));
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, end[1], 0);
+    posix_spawn_file_actions_adddup2(&files, end[1], 1);
+    /* What drivers say about candidates that do not compile is nobody's business. */
+    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
+    posix_spawnattr_init(&attr);
+    /* A group of its own: Ctrl-C is ours to answer. */
+    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+    code = posix_spawnp(&r->pid, r->p.program, &files, &attr, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attr);
+    close(end[1]);
+    r->fd = end[0];
+    if (code == 0)
+        return 0;
+    close(r->fd);
+    r->fd = -1;
+    r->pid = 0;
+    return fail(OCELLI_ERR_IO, "tuning worker: %s: %s", r->p.program, strerror(code));
+}
+
+/* ---- Lines ---- */
+
+static bool send_line(struct runner *r, json_t *request)
+{
+    char *s = json_dumps(request, JSON_COMPACT);
+    bool ok = s != NULL;
+    size_t n = s ? strlen(s) : 0;
+    json_decref(request);
+    if (s)
+        s[n++] = '\n'; /* over the terminating zero */
+    for (size_t at = 0; ok && at < n;) {
+        ssize_t w = send(r->fd, s + at, n - at, MSG_NOSIGNAL);
+        ok = w > 0 || (w < 0 && errno == EINTR);
+        at += w > 0 ? (size_t)w : 0;
+    }
+    free(s);
+    return ok;
+}
+
+enum heard { HEARD_LINE, HEARD_END, HEARD_NOTHING };
+
+/* A line of the worker's until `deadline`; it stays in r->line, ended by a zero, *len bytes with
+ * that. */
+static enum heard hear(struct runner *r, double deadline, size_t *len)
+{
+    for (;;) {
+        char *end = memchr(r->line, '\n', r->have);
+        if (end) {
+            *end = '\0';
+            *len = (size_t)(end - r->line) + 1;
+            return HEARD_LINE;
+        }
+        double left = deadline - clock_seconds();
+        struct pollfd p = {r->fd, POLLIN, 0};
+        if (left <= 0)
+            return HEARD_NOTHING;
+        int n = poll(&p, 1, (int)(left * 1e3) + 1);
+        if (n == 0 || (n < 0 && errno == EINTR))
+            continue;
+        ssize_t got = r->have < sizeof(r->line)
+                          ? read(r->fd, r->line + r->have, sizeof(r->line) - r->have)
+                          : 0;
+        if (got <= 0)
+            return HEARD_END;
+        r->have += (size_t)got;
+    }
+}
+
+static void drop_line(struct runner *r, size_t len)
+{
+    r->have -= len;
+    memmove(r->line, r->line + len, r->have);
+}
+
+/* The reply; NULL: the worker is gone, and why is in *v. */
+static json_t *reply(struct runner *r, double seconds, struct verdict *v)
+{
+    double deadline = clock_seconds() + seconds;
+    for (;;) {
+        size_t len = 0;
+        enum heard h = hear(r, deadline, &len);
+        if (h != HEARD_LINE) {
+            int status = stop(r);
+            r->restarts++;
+            v->status = h == HEARD_NOTHING ? STATUS_HANG : STATUS_CRASH;
+            const char *what = strcmp(r->stage, "compile") == 0 ? "compiling" : "running";
+            if (h == HEARD_NOTHING)
+                snprintf(v->why, sizeof(v->why), "no answer for %g s while %s", seconds, what);
+            else if (WIFSIGNALED(status))
+                snprintf(v->why, sizeof(v->why), "signal %d (%s) while %s", WTERMSIG(status),
+                         strsignal(WTERMSIG(status)), what);
+            else
+                snprintf(v->why, sizeof(v->why), "exit status %d while %s", WEXITSTATUS(status),
+                         what);
+            return NULL;
+        }
+        json_t *doc = json_loads(r->line, 0, NULL);
+        drop_line(r, len);
+        const char *stage = json_string_value(json_object_get(doc, "stage"));
+        if (!stage)
+            return doc ? doc : json_object();
+        snprintf(r->stage, sizeof(r->stage), "%s", stage);
+        seconds = strcmp(stage, "compile") == 0 ? r->p.compile_s : r->p.run_s;
+        deadline = clock_seconds() + seconds;
+        json_decref(doc);
+    }
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+/* ---- Requests ---- */
+
+/* A worker that is ready. A failure here is nobody's but the machine's, or the problem's. */
+static int ready(struct runner *r)
+{
+    struct verdict v = {0};
+    int err = 0;
+    if (r->open)
+        return 0;
+    if (!r->pid)
+        TRY(start(r));
+    json_t *open = json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "open", "device", r->p.device,
+                             "problem", r->problem, "spec", r->spec);
+    snprintf(r->stage, sizeof(r->stage), "open");
+    bool sent = send_line(r, open);
+    json_t *doc = reply(r, OPEN_SECONDS, &v);
+    if (!sent || !doc)
+        err = fail(OCELLI_ERR_DEVICE, "tuning worker: %s", doc ? "it does not listen" : v.why);
+    else if (*text_of(doc, "error"))
+        err = fail((int)json_integer_value(json_object_get(doc, "code")), "%s",
+                   text_of(doc, "error"));
+    json_decref(doc);
+    r->open = !err;
+out:
+    if (err && r->pid)
+        stop(r);
+    return err;
+}
+
+/* A request that is the candidate's affair. NULL with *err 0: it cost the worker its life. */
+static json_t *ask(struct runner *r, json_t *request, struct verdict *v, int *err)
+{
+    *err = ready(r);
+    if (*err) {
+        json_decref(request);
+        return NULL;
+    }
+    snprintf(r->stage, sizeof(r->stage), "compile");
+    (void)send_line(r, request); /* a worker that does not hear is found out by the reply */
+    json_t *doc = reply(r, r->p.compile_s, v);
+    if (doc && *text_of(doc, "error"))
+        *err = fail(OCELLI_ERR_DEVICE, "tuning worker: %s", text_of(doc, "error"));
+    return doc;
+}
+
+static void read_verdict(const json_t *doc, struct verdict *v)
+{
+    static const char *const known[] = {STATUS_OK,       STATUS_CONSTRAINT, STATUS_COMPILE,
+                                        STATUS_DEVICE,   STATUS_OVERWRITES, STATUS_WRONG,
+                                        STATUS_UNSTABLE, STATUS_SLOW};
+    v->status = STATUS_CRASH;
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (strcmp(known[i], text_of(doc, "status")) == 0)
+            v->status = known[i];
+    snprintf(v->why, sizeof(v->why), "%s", text_of(doc, "why"));
+    v->error = json_number_value(json_object_get(doc, "error"));
+}
+
+int runner_check(struct runner *r, const struct candidate *k, struct verdict *out)
+{
+    int err;
+    *out = (struct verdict){0};
+    json_t *doc = ask(
+        r,
+        json_pack("{s:s, s:s, s:s}", "do", "check", "variant", k->variant, "setting", k->setting),
+        out, &err);
+    if (!err && doc)
+        read_verdict(doc, out);
+    json_decref(doc);
+    return err;
+}
+
+int runner_race(struct runner *r, const struct candidate *a, const struct candidate *b,
+                const struct race_params *p, struct race *out)
+{
+    int err;
+    *out = (struct race){0};
+    json_t *doc =
+        ask(r,
+            json_pack("{s:s, s:[ss], s:[ss], s:i, s:f, s:f, s:b}", "do", "race", "a", a->variant,
+                      a->setting, "b", b->variant, b->setting, "rounds", p->rounds, "seconds",
+                      p->seconds, "limit", p->limit, "busy", p->busy),
+            &out->verdict, &err);
+    if (!err && doc) {
+        read_verdict(doc, &out->verdict);
+        out->a_ms = json_number_value(json_object_get(doc, "a_ms"));
+        out->b_ms = json_number_value(json_object_get(doc, "b_ms"));
+        out->ratio = json_number_value(json_object_get(doc, "ratio"));
+        out->spread = json_number_value(json_object_get(doc, "spread"));
+    }
+    json_decref(doc);
+    return err;
+}

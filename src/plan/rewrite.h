@@ -1,0 +1,24 @@
+/* The passes that make of a graph what a plan runs. */
+#ifndef PLAN_REWRITE_H
+#define PLAN_REWRITE_H
+
+#include <ocelli/plan.h>
+
+#include "graph/passes.h"
+
+/* Fails: the graph's own status, MEMORY. */
+int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
+                 const struct ocelli_plan_params *q);
+
+/* The different problems of a graph that is rewritten, but for what takes next to no time or leaves
+ * no choice. */
+struct problem_list {
+    char **problem;
+    int *uses;
+    double *share; /* of the whole, estimated */
+    int n, cap[3];
+};
+int problem_list_of(struct problem_list *l, const struct graph *g, const struct caps *caps);
+void problem_list_free(struct problem_list *l);
+
+#endif

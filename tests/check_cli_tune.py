@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Tests of tuning through the command: check_cli_tune.py OCELLI [WORD...]. Prints TAP.
+
+Candidates that crash, hang, overwrite or are wrong cost only themselves; a run that is killed goes on where it was;
+strategies are as good on recorded spaces as they were found to be. $OCELLI_TEST_KILLS: how often the run is killed (3)."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from clitest import ENV, EXE, SEED, TMP, bad, doc, good, main, need, ocelli, test
+
+ROOT = pathlib.Path(__file__).resolve().parent
+SPACES = sorted((ROOT / "spaces").glob("*.jsonl.gz"))
+rng = random.Random(SEED)
+# Only what is no part of the program changes: one compilation.
+SMALL = ["tune", "gemm a=16x1500 b=1500x32", "--values", "MR=2 NV=1 PACK_A=1 PACK_B=1", "--strategy", "exhaustive",
+         "--budget", 200]
+
+
+def db(name):
+    return ["--database", TMP / (name + ".db")]
+
+
+def rows(name, kind):
+    text = good("tune", "db", "export", "--all", *db(name))
+    return [r for r in map(json.loads, text.splitlines()) if r["row"] == kind]
+
+
+def tried(name):
+    return {r["setting"] for r in rows(name, "result")}
+
+
+@test
+def usage():
+    bad(2, "tune", says="what?")
+    bad(2, "tune", "lenet5", "vgg16", says="vgg16")
+    bad(2, "tune", "--kernel", "x.cl", says="--spec")
+    bad(2, "tune", "db", says="list, export")
+    bad(2, "tune", "db", "import", says="FILE")
+    bad(1, "tune", "gemm a=1x2 b=3x4", *db("no"), says="gemm")
+    bad(1, "tune", "frob x=3", *db("no"), says="frob")
+    bad(1, "tune", "gemm a=8x8 b=8x8", "--strategy", "magic", *db("no"), says="magic")
+    bad(1, "tune", "gemm a=8x8 b=8x8", "--device", "null", *db("no"), says="null")
+    bad(1, "tune", "--simulate", "/nonexistent", says="/nonexistent")
+    bad(1, "tune", "--spec", "/nonexistent", says="/nonexistent")
+
+
+@test
+def problem_and_again():
+    d = doc(*SMALL, *db("a"))
+    need(d, "problems")
+    p = d["problems"][0]
+    need(p, "key", "default_ms", "best_ms", "tried", "rejected")
+    assert p["key"] == SMALL[1] and p["tried"] >= 4 and p["rejected"] == 0 and p["known"] == 0, p
+    assert 0 < p["best_ms"] <= p["default_ms"], p
+    again = doc(*SMALL, *db("a"))["problems"][0]
+    assert again["known"] == again["tried"] == p["tried"], again
+    winner, = rows("a", "winner")
+    assert winner["problem"] == SMALL[1] and winner["variant"] == p["variant"] and winner["clock"] >= 0, winner
+    assert doc("tune", "db", "stats", *db("a"))["winners"] == 1
+    assert SMALL[1] in good("tune", "db", "list", *db("a"))
+    good("tune", "db", "verify", *db("a"))
+
+
+@test
+def there_and_back():
+    lines = TMP / "rows.jsonl"
+    good("tune", "db", "export", lines, "--all", *db("a"))
+    n = doc("tune", "db", "import", lines, *db("b"))
+    assert n["winners"] == 1 and n["candidates"] == len(tried("a")) and n["refused"] == 0, n
+    n = doc("tune", "db", "merge", TMP / "a.db", *db("c"))
+    assert n["winners"] == 1 and tried("c") == tried("a") == tried("b"), n
+    lines.write_text(lines.read_text().replace("MR=2", "MR=2;"))
+    n = doc("tune", "db", "import", lines, *db("d"))
+    assert n["refused"] >= 4 and n["candidates"] < len(tried("a")), n
+    t4 = json.loads(good("tune", "db", "export", "--t4", *db("a")))
+    first = t4["results"][0]
+    need(first, "timestamp", "configuration", "objectives", "times", "invalidity", "correctness", "measurements")
+    assert len(t4["results"]) == len(tried("a")) and first["configuration"]["MR"] == 2, first
+    (TMP / "text.db").write_text("no database")
+    bad(1, "tune", "db", "verify", *db("text"), says="text.db")
+
+
+@test
+def bad_candidates():
+    page = TMP / "bad.html"
+    good("tune", "--spec", ROOT / "tune" / "bad.json", "--strategy", "exhaustive", "--timeout", 15, "--budget", 300,
+         "--report", page, *db("bad"))
+    status = {int(r["setting"][4:]): r for r in rows("bad", "result")}
+    want = {2: "ok", 3: "crash", 4: "hang", 5: "overwrites", 6: "wrong", 7: "unstable", 8: "compile", 9: "overwrites"}
+    for way, word in want.items():
+        assert status[way]["status"] == word, status[way]
+    assert status[1]["status"] == "ok" and status[1]["ms"] > status[2]["ms"]
+    assert "signal" in status[3]["why"] and "N=64" in status[5]["why"], status[5]
+    winner, = rows("bad", "winner")
+    assert winner["setting"] == "WAY=2" and winner["rejected"] == 7, winner
+    text = page.read_text()
+    assert text.count("<svg") == 2 and "overwrites" in text and "http" not in text
+    # Those that cost a worker are not tried again.
+    start = time.monotonic()
+    again = doc("tune", "--spec", ROOT / "tune" / "bad.json", "--strategy", "exhaustive", "--timeout", 15, *db("bad"))
+    assert again["problems"][0]["known"] == 9 and time.monotonic() - start < 60
+
+
+@test
+def bad_specifications():
+    spec = json.loads((ROOT / "tune" / "bad.json").read_text())
+    shutil.copy(ROOT / "tune" / "bad.cl", TMP)
+    for key, value in (("kernel", None), ("kernel", "a b"), ("source", "bad.txt"), ("parameters", {}), ("global", []),
+                       ("parameters", {"WAY;": [1]}), ("parameters", {"WAY": ["-DX"]}), ("sizes", {"N": "4"}),
+                       ("constraints", [3]), ("arguments", []), ("arguments", [{"name": "y", "type": "int8"}])):
+        path = TMP / "spec.json"
+        path.write_text(json.dumps({**spec, key: value}))
+        bad(1, "tune", "--spec", path, *db("no"), says="spec")
+    path.write_text("{")
+    bad(1, "tune", "--spec", path, *db("no"), says="line 1")
+
+
+@test
+def killed_and_resumed():
+    whole = tried("a")
+    for k in range(int(os.environ.get("OCELLI_TEST_KILLS", "3"))):
+        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db("killed"))], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        try:
+            p.wait(rng.uniform(0.3, 5))
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+    good(*SMALL, *db("killed"))
+    assert tried("killed") == whole, (tried("killed"), whole)
+    good("tune", "db", "verify", *db("killed"))
+
+
+@test
+def interrupted():
+    p = subprocess.Popen([str(w) for w in (EXE, *SMALL, "--json", *db("stopped"))], env=ENV, stdout=subprocess.PIPE,
+                         stderr=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 60
+    while not (TMP / "stopped.db").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    p.send_signal(signal.SIGINT)
+    text, _ = p.communicate(timeout=120)
+    assert p.returncode in (0, 130), p.returncode
+    need(json.loads(text), "problems")
+
+
+@test
+def worker_nonsense():
+    r = ocelli("tune-worker", input='what?\n{}\n{"do":"check"}\n{"do":"open","problem":"frob"}\n')
+    answers = [json.loads(line) for line in r.stdout.splitlines()]
+    assert r.returncode == 0 and len([a for a in answers if a.get("error")]) == 4, r
+
+
+@test
+def network_problems():
+    d = doc("tune", "lenet5", "--list")
+    assert any("gemm" in p["key"] for p in d["problems"]) and len(d["problems"]) >= 4, d
+
+
+@test
+def simulation():
+    assert SPACES, "no recorded spaces"
+    for space in SPACES:
+        run = lambda *more: doc("tune", "--simulate", space, "--repeats", 40, *more)
+        auto, chance = run(), run("--strategy", "random")
+        assert auto == run(), "%s: not the same again" % space.name
+        assert auto["to95_share"] is not None and auto["to95_share"] <= 0.05, auto
+        assert auto["curve"][2] >= chance["curve"][2], (auto, chance)
+        everything = run("--strategy", "exhaustive", "--fraction", 1, "--repeats", 1)
+        assert 0 < everything["to95"] <= everything["candidates"], everything
+        for s in ("local", "annealing", "evolution", "model"):
+            assert 0.7 < run("--strategy", s, "--fraction", 0.2)["curve"][4] <= 1, s
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+/* Judging: relatives of problems, and verdicts on right and wrong candidates. */
+#include <string.h>
+
+#include "measure/judge.h"
+#include "test.h"
+
+static struct ocelli_device *dev;
+
+static struct work *work_of(const char *problem)
+{
+    struct work *w = NULL;
+    assert_ok(work_problem(&w, problem, device_caps(dev)));
+    return w;
+}
+
+/* Every kind of problem that matters has at least three small relatives to be judged on. */
+START_TEST(test_relatives)
+{
+    static const char *const problems[] = {
+        "gemm a=1x9216 b=4096x9216 trans_b=1 bias=4096 act=relu",
+        "gemm a=256x384 b=384x192",
+        "conv2d x=2x64x56x56 w=64x64x3x3 pad=1,1,1,1 bias=64 residual=1 act=relu",
+        "conv2d_blocked x=1x4x56x56x16 w=4x4x1x1x16x16 b=4x16 channels=64,64 act=relu",
+        "conv2d_blocked x=1x16x13x13x16 w=24x36x256x16 b=24x16 pad=1,1,1,1 form=winograd "
+        "channels=256,384 act=relu",
+        "conv2d_blocked x=1x24x13x13x16 w=24x36x192x16 b=24x16 pad=1,1,1,1 groups=2 form=winograd "
+        "channels=384,384 "
+        "act=relu",
+        "conv2d_blocked x=1x3x224x224 w=4x3x7x7x1x16 b=4x16 stride=2,2 pad=3,3,3,3 channels=3,64 "
+        "act=relu",
+        "conv2d_bwd_weights dy=8x32x28x28 x=8x16x28x28 kernel=3,3 pad=1,1,1,1",
+        "pool2d x=1x4x112x112x16 kernel=3,3 stride=2,2 pad=1,1,1,1",
+        "softmax x=64x1000",
+        "lrn_blocked x=1x6x55x55x16 size=5",
+    };
+    for (size_t i = 0; i < COUNT(problems); i++) {
+        struct work *w = NULL;
+        w = work_of(problems[i]);
+        ck_assert_msg(w->n_cases >= 4, "%s: %d cases", problems[i], w->n_cases);
+        for (int c = 0; c < w->n_cases - 1; c++)
+            ck_assert_str_ne(w->cases[c].text, w->cases[w->n_cases - 1].text);
+        work_destroy(&w);
+    }
+}
+END_TEST
+
+START_TEST(test_verdicts)
+{
+    struct work *w = work_of("gemm a=33x40 b=40x50 bias=50");
+    struct judge *j = NULL;
+    struct verdict v;
+    struct race r;
+    const struct candidate ref = {"ref", "GROUP=64"}, plain = {"ref", "GROUP=1"};
+    assert_ok(judge_create(&j, dev, w, NULL, NULL));
+    assert_ok(judge_check(j, &ref, &v));
+    ck_assert_msg(strcmp(v.status, STATUS_OK) == 0, "%s: %s", v.status, v.why);
+    assert_ok(judge_check(j, &(struct candidate){"ref", "GROUP=3"}, &v));
+    ck_assert_str_eq(v.status, STATUS_CONSTRAINT);
+    assert_ok(judge_check(j, &(struct candidate){"best", ""}, &v));
+    ck_assert_str_eq(v.status, STATUS_CONSTRAINT);
+    assert_ok(judge_race(j, &plain, &ref, &(struct race_params){3, 0.002, 0, false}, &r));
+    ck_assert_msg(strcmp(r.verdict.status, STATUS_OK) == 0, "%s", r.verdict.why);
+    ck_assert(r.a_ms > 0 && r.b_ms > 0 && r.ratio > 0 && r.spread >= 0);
+    judge_destroy(&j);
+    work_destroy(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("measure");
+    TCase *t = tcase_create("measure");
+    if (ocelli_device_open(&dev, NULL) != 0)
+        return 77;
+    tcase_set_timeout(t, 300);
+    tcase_add_test(t, test_relatives);
+    tcase_add_test(t, test_verdicts);
+    suite_add_tcase(s, t);
+    int status = run_suite(s);
+    ocelli_device_close(&dev);
+    return status;
+}

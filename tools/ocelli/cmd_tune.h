@@ -1,0 +1,24 @@
+/* What the files of `ocelli tune` share. */
+#ifndef CMD_TUNE_H
+#define CMD_TUNE_H
+
+#include "cli.h"
+
+struct tune_args {
+    float budget, fraction, timeout;
+    int candidates, repeats, batch;
+    bool resume, afresh, busy, train, list, all, t4;
+    const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate;
+};
+
+int tune_db(struct cli *cli, const struct tune_args *a);
+int tune_simulate(const struct cli *cli, const struct tune_args *a);
+/* A network's time with the defaults and with what is in the database, turn about; ms, of processor
+ * time where `busy`. */
+int tune_compare(const struct cli *cli, struct ocelli_device *dev, const struct ocelli_graph *g,
+                 bool busy, double *before, double *after);
+/* FILE.html of --report. */
+int tune_report_page(const struct tune_args *a, struct ocelli_device *dev,
+                     const struct ocelli_tune_result *r, int n);
+
+#endif
