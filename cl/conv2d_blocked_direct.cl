@@ -195,14 +195,16 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                                             : start;
                     }
                     multiply(acc, xt, wc + (size_t)first * w_block, nc, kh, kw, plane, dh * pitch,
-                             dw * X_BLOCK, w_block AHEAD(residual + (to - y), area * VW) PHASE_ARGS);
+                             dw * X_BLOCK,
+                             w_block AHEAD(residual + (to - y), area * VW) PHASE_ARGS);
 #pragma unroll
                     for (int k = 0; k < NV; k++) {
 #pragma unroll
                         for (int p = 0; p < PX; p++) {
                             if (k < skip || k >= n || p < lo || p >= hi)
                                 continue;
-                            const size_t at_y = y0 + ((size_t)(first + k) * area + place + p * YS) * VW;
+                            const size_t at_y =
+                                y0 + ((size_t)(first + k) * area + place + p * YS) * VW;
                             vf_store(c0 + nc < in_blocks ? acc[p][k]
                                                          : epi_w(acc[p][k], at_y, 0 EPI_ARGS),
                                      y + at_y);

@@ -10,8 +10,6 @@
 /* Vector s goes to number i.., column c; the last one of a row with `left` columns. The rows to come are
  * fetched: each piece is too short for a processor to see where they go on. */
 #ifdef SGD
-#define KERNEL gemm_outer_sgd(SGD_PARAMS,
-#define TAIL
 #ifdef MOMENTUM
 #define LOAD_V(i) vf_load(v + (i))
 #define STORE_V(i, x) vf_store(x, v + (i))
@@ -39,15 +37,19 @@
         w[(i) + e] = at;                                                                           \
     }
 #else
-#define KERNEL gemm_outer(__global float *restrict y,
-#define TAIL EPI_PARAMS
 #define PUT(s, i, c) vf_stream(epi_c(s, i, c EPI_ARGS), y + (i))
 #define PUT_LAST(s, i, c, left) vf_store_n(epi_c_n(s, i, c, left EPI_ARGS), y + (i), left)
 #endif
 
+#ifdef SGD
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
-void KERNEL __global const float *restrict a, __global const float *restrict b, int m, int n, int a_row,
-                int a_col TAIL)
+void gemm_outer_sgd(SGD_PARAMS, __global const float *restrict a, __global const float *restrict b,
+                    int m, int n, int a_row, int a_col)
+#else
+__kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void gemm_outer(__global float *restrict y, __global const float *restrict a,
+                __global const float *restrict b, int m, int n, int a_row, int a_col EPI_PARAMS)
+#endif
 {
     const int n0 = (int)get_group_id(1) * COLS, n1 = min(n0 + COLS, n);
     const int end = min((int)(get_group_id(0) + 1) * LINES, m);
