@@ -14,25 +14,28 @@
 #define MEAN_PARAM
 #endif
 
-/* No restrict: y may be x. */
+/* In blocks of BLOCK channels, of which `present` are there; 1: plain. No restrict: y may be x. */
 __kernel void batchnorm_ref(__global float *y, __global const float *x, SCALE_PARAM SHIFT_PARAM
-                            MEAN_PARAM __global const float *variance, float epsilon,
+                            MEAN_PARAM __global const float *variance, float epsilon, int present,
                             CHANNEL_PARAMS EPI_PARAMS)
 {
     const int i = get_global_id(0);
-    const int c = channel_of(i, CHANNEL_ARGS);
+    const int b = channel_of(i, CHANNEL_ARGS), c = b * BLOCK + i % BLOCK;
     if (i >= n)
         return;
-    float v = x[i];
+    float v = 0.0f;
+    if (c < present) {
+        v = x[i];
 #ifdef HAS_MEAN
-    v -= mean[c];
+        v -= mean[c];
 #endif
-    v *= 1.0f / sqrt(variance[c] + epsilon);
+        v *= 1.0f / sqrt(variance[c] + epsilon);
 #ifdef HAS_SCALE
-    v *= scale[c];
+        v *= scale[c];
 #endif
 #ifdef HAS_SHIFT
-    v += shift[c];
+        v += shift[c];
 #endif
-    y[i] = epi(v, i, c EPI_ARGS);
+    }
+    y[i] = epi(v, i, b EPI_ARGS);
 }

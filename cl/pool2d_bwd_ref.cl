@@ -1,11 +1,12 @@
-/* pool2d_bwd: a work-item an element of dx gathers from the windows that cover it, in row-major order,
+/* BLOCK channels lie together, 1: plain.
+ * pool2d_bwd: a work-item an element of dx gathers from the windows that cover it, in row-major order,
  * so no two write to one place. A maximum's gradient goes to the first element of its window that has
  * the value of the maximum; the first NaN, where there is one. Defines as in pool2d_ref.cl. */
 #ifndef AVERAGE
 /* Is x[iy][ix] the first maximum of the window that begins at (iy0, ix0)? */
 static bool first_max(__global const float *px, int iy, int ix, int iy0, int ix0, int h, int w)
 {
-    const float mine = px[(size_t)iy * (size_t)w + (size_t)ix];
+    const float mine = px[((size_t)iy * (size_t)w + (size_t)ix) * BLOCK];
     bool before = true;
     for (int ky = 0; ky < KH; ky++) {
         const int jy = iy0 + ky * DH;
@@ -19,7 +20,7 @@ static bool first_max(__global const float *px, int iy, int ix, int iy0, int ix0
                 before = false;
                 continue;
             }
-            const float t = px[(size_t)jy * (size_t)w + (size_t)jx];
+            const float t = px[((size_t)jy * (size_t)w + (size_t)jx) * BLOCK];
             if (before ? isnan(t) || t >= mine : !isnan(mine) && (isnan(t) || t > mine))
                 return false;
         }
@@ -33,11 +34,11 @@ __kernel void pool2d_bwd_ref(__global float *restrict dx, __global const float *
                              int oh, int ow EPI_PARAMS)
 {
     const size_t i = get_global_id(0), area = (size_t)h * (size_t)w;
-    if (i >= (size_t)planes * area)
+    if (i >= (size_t)planes * area * BLOCK)
         return;
-    const int plane = (int)(i / area), at = (int)(i - (size_t)plane * area);
-    const int iy = at / w, ix = at % w;
-    __global const float *pdy = dy + (size_t)plane * (size_t)oh * (size_t)ow;
+    const int plane = (int)(i / BLOCK / area), at = (int)(i / BLOCK - (size_t)plane * area);
+    const int iy = at / w, ix = at % w, lane = (int)(i % BLOCK);
+    __global const float *pdy = dy + (size_t)plane * (size_t)oh * (size_t)ow * BLOCK + lane;
     float v = 0.0f;
     for (int ky = KH - 1; ky >= 0; ky--) {
         const int ty = iy + PT - ky * DH, oy = ty / SH;
@@ -48,7 +49,7 @@ __kernel void pool2d_bwd_ref(__global float *restrict dx, __global const float *
             if (tx < 0 || tx % SW != 0 || ox >= ow)
                 continue;
             const int iy0 = oy * SH - PT, ix0 = ox * SW - PL;
-            const float g = pdy[(size_t)oy * (size_t)ow + (size_t)ox];
+            const float g = pdy[((size_t)oy * (size_t)ow + (size_t)ox) * BLOCK];
 #ifdef AVERAGE
             int rows = 0, cols = 0;
             for (int j = 0; j < KH; j++)
@@ -57,7 +58,7 @@ __kernel void pool2d_bwd_ref(__global float *restrict dx, __global const float *
                 cols += ix0 + j * DW >= -CL && ix0 + j * DW < w + CR;
             v += g / (float)(rows * cols);
 #else
-            const __global float *px = x + (size_t)plane * area;
+            const __global float *px = x + (size_t)plane * area * BLOCK + lane;
             v += first_max(px, iy, ix, iy0, ix0, h, w) ? g : 0.0f;
 #endif
         }

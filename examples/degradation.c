@@ -1,9 +1,10 @@
 /* The degradation experiment (He, Zhang, Ren, Sun 2015, figures 1 and 6): more layers make a plain
  * network worse, also on its training images; the same layers with shortcuts do not.
  *
- *     degradation                         8 and 14 layers, a few steps on drawn digits: seconds
- *     degradation full [STEPS [DATASET]]  20 and 56 layers, as the paper's for small images, on a
- * dataset: hours
+ *     degradation
+ *         8 and 14 layers, a few steps on drawn digits: seconds
+ *     degradation DEPTH DEPTH STEPS WIDTH [DATASET]
+ *         "20 56 2000 16 fashion-mnist" is the paper's, for small images: hours
  *
  * Leaves degradation.svg: the training losses of the four networks in one picture. */
 #include "curves.h"
@@ -91,18 +92,16 @@ static int train(struct ocelli_device *dev, const struct setting *s, int depth, 
 
 int main(int argc, char **argv)
 {
-    bool full = argc > 1 && strcmp(argv[1], "full") == 0;
-    struct setting s = full ? (struct setting){{20, 56}, 16, 28, 64, 2000, NULL}
-                            : (struct setting){{8, 14}, 4, 16, 16, 20, NULL};
+    struct setting s = {{8, 14}, 4, 16, 16, 20, NULL};
     struct curve curve[4];
     struct ocelli_device *dev = NULL;
     int err = ocelli_device_open(&dev, NULL);
 
-    if (argc > 2 && atoi(argv[2]) > 0)
-        s.steps = atoi(argv[2]);
-    if (!err && full)
-        err =
-            ocelli_dataset_open(&s.data, argc > 3 ? argv[3] : "fashion-mnist", NULL, OCELLI_TRAIN);
+    if (argc > 4)
+        s = (struct setting){
+            {atoi(argv[1]), atoi(argv[2])}, atoi(argv[4]), 16, 64, atoi(argv[3]), NULL};
+    if (!err && argc > 5 && (err = ocelli_dataset_open(&s.data, argv[5], NULL, OCELLI_TRAIN)) == 0)
+        s.size = ocelli_dataset_get_info(s.data)->height;
     float *losses = calloc((size_t)s.steps * 4, sizeof(*losses));
     for (int i = 0; !err && losses && i < 4; i++) {
         curve[i] = (struct curve){{0}, losses + i * s.steps};

@@ -116,7 +116,9 @@ def bad_values():
     for option, value in (("--epochs", "0"), ("--epochs", "1e3"), ("--epochs", "99999999999999999999"),
                           ("--batch", "-1"), ("--steps", "x"), ("--lr", "nan"), ("--lr", "0"), ("--lr", "inf"),
                           ("--momentum", "1.5"), ("--schedule", "sometimes"), ("--optimizer", "best"),
-                          ("--init", "zero"), ("--devices", "0"), ("--checkpoint-steps", "0")):
+                          ("--init", "zero"), ("--devices", "0"), ("--checkpoint-steps", "0"),
+                          ("--memory-cap", "0"), ("--memory-cap", "5X"), ("--memory-cap", "5MB"), ("--accumulate", "0"),
+                          ("--label-smoothing", "1"), ("--clip-norm", "0"), ("--warmup", "0")):
         bad(2, *SHORT, option, value, "--out", TMP / "never", says=option)
     for value in ("1", "1x2x3", "0x1x28x28", "1x1x28x28x1", "axbxcxd"):
         bad(2, "info", "lenet5", "--input", value, says="--input")
@@ -141,9 +143,59 @@ def optimizers():
         assert d["epochs"][-1]["train_loss"] < 2.3, (name, d["epochs"])
 
 
+def losses(name, *more, env=None):
+    """Of the first steps, and what the training directory then holds."""
+    file = TMP / (name + ".csv")
+    good(*SHORT, "--steps", 6, "--variant", "ref", "--log-steps", file, "--out", TMP / name, *more, env=env)
+    return [float(row.split(",")[1]) for row in file.read_text().split()[1:]]
+
+
+@test
+def parts_and_devices():
+    """A batch in parts and on several devices gives what it gives in one piece, and the same again."""
+    whole = losses("whole")
+    two = {"POCL_DEVICES": "pthread pthread"} # PoCL then has two of them
+    close = lambda got: len(got) == 6 and all(abs(a - b) < 1e-4 for a, b in zip(got, whole))
+    assert close(losses("parts", "--accumulate", 2))
+    if len([d for d in doc("devices", env=two)["devices"] if d["type"] == "cpu"]) > 1:
+        for name in ("devices", "devices-again"):
+            assert close(losses(name, "--devices", 2, env=two)), name
+        assert checkpoint(TMP / "devices") == checkpoint(TMP / "devices-again")
+    bad(1, *SHORT, "--accumulate", 3, "--out", TMP / "never", says="batch of 16")
+    bad(1, *SHORT, "--devices", 60, "--out", TMP / "never", says="--devices 60: there are")
+    empty(TMP / "never")
+
+
+@test
+def memory_cap():
+    least = lambda *words: int(re.search(r"at least (\d+)", bad(1, *words, "--memory-cap", "1K").stderr).group(1))
+    n = least(*SHORT, "--variant", "ref", "--out", TMP / "uncapped")
+    losses("uncapped")
+    losses("capped", "--memory-cap", n)
+    assert checkpoint(TMP / "capped") == checkpoint(TMP / "uncapped")
+    shape = ["info", "resnet20", "--train", "--input", "8x3x32x32"]
+    n = least(*shape)
+    capped = doc(*shape, "--memory-cap", n)
+    assert capped["peak_bytes"] <= n and capped["memory"]["recomputed"] > 0, capped["memory"]
+    assert doc(*shape)["peak_bytes"] > n
+
+
+@test
+def gradients_logged():
+    """A row a step, a column a layer, also over an interruption; whole numbers of steps only."""
+    out = TMP / "logged"
+    good(*SHORT, "--log-gradients", "--variant", "ref", "--steps", 70, "--out", out, "--warmup", 5, "--label-smoothing", 0.1)
+    good(*SHORT, "--log-gradients", "--variant", "ref", "--steps", 80, "--out", out, "--warmup", 5, "--label-smoothing", 0.1, "--resume")
+    rows = [r.split(",") for r in (out / "gradients.csv").read_text().split()]
+    assert rows[0] == ["step"] + ["%s.weight" % n for n in ("conv1", "conv2", "fc1", "fc2", "fc3")], rows[0]
+    assert [int(r[0]) for r in rows[1:]] == list(range(1, 81)), len(rows)
+    assert all(0 < float(x) < 100 for r in rows[1:] for x in r[1:])
+    assert (out / "gradients.svg").read_text().count("<path") == 6
+    bad(1, *SHORT, "--steps", 80, "--out", out, "--warmup", 6, "--label-smoothing", 0.1, "--resume", says="warmup is 5, now it is 6")
+
+
 @test
 def not_in_this_version():
-    bad(1, *SHORT, "--devices", 2, "--out", TMP / "never", says="this version")
     bad(1, "train", "resnet51", *SOURCE, says="lenet5")
     bad(1, "info", "resnet51", says="lenet5")
     bad(1, "info", "model.onnx", says="model.onnx")
@@ -593,6 +645,32 @@ def damaged_datasets():
         folder = damaged("data-" + name, file, change)
         bad(1, "train", "lenet5", "--data", "mnist", "--data-dir", folder, "--out", TMP / "never", says=str(folder))
     bad(1, "eval", "lenet5", "--data", "mnist", "--data-dir", TMP / "data-test-cut", says="t10k-images")
+    empty(TMP / "never")
+
+
+def put_folder(folder, bad_one=False):
+    for n, c in enumerate(("dark", "light")):
+        (folder / c).mkdir(parents=True)
+        for i in range(20):
+            png(folder / c / ("%d.png" % i), [bytes(30 * [n * 180 + i])] * 30)
+    if bad_one:
+        (folder / "dark" / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 no")
+    return ["--data", "folder", "--data-dir", folder]
+
+
+@test
+def folders():
+    words = ["--batch", 4, "--epochs", 1, "--image-size", 28, "--variant", "ref"]
+    source = put_folder(TMP / "pictures")
+    doc("train", "lenet5", *source, *words, "--augment", "crop", "--out", TMP / "from-folder")
+    assert (TMP / "from-folder" / "labels.txt").read_text().split() == ["dark", "light"]
+    assert doc("eval", TMP / "from-folder", *source)["count"] == 4
+    broken = put_folder(TMP / "broken", True)
+    bad(1, "train", "lenet5", *broken, *words, "--held-out", 0.2, "--out", TMP / "never-2", says="dark/bad.jpg")
+    r = ocelli("train", "lenet5", *broken, *words, "--skip-bad", "--out", TMP / "skipped")
+    assert r.returncode == 0 and "1 images could not be read" in r.stderr, r.stderr
+    bad(1, "train", "lenet5", "--data", "folder", "--out", TMP / "never", says="--data-dir")
+    bad(1, "train", "lenet5", "--data", "cifar10", "--data-dir", TMP / "pictures", "--out", TMP / "never", says="data_batch_1.bin")
     empty(TMP / "never")
 
 

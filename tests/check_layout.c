@@ -2,6 +2,7 @@
 #include "graph_nets.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ocelli/plan.h>
@@ -65,6 +66,8 @@ static char *layout_of(const struct caps *caps, bool exact)
             text_add(&t, "+add");
         if (n->epi.act.kind)
             text_add(&t, "+%s", act_info(n->epi.act.kind)->word);
+        if (n->epi.grad_y >= 0)
+            text_add(&t, "+grad");
     }
     graph_free(&c);
     return t.s;
@@ -137,14 +140,44 @@ START_TEST(zeros_stay_zeros)
 }
 END_TEST
 
-START_TEST(not_for_training)
+/* A convolution, whose bias would do nothing, and its normalisation. */
+static ocelli_value norm(const char *name, ocelli_value x, int channels,
+                         const struct ocelli_conv2d_params *p)
 {
-    ocelli_value x = conv("c", image(4, 3, 64, 64), 32, 3, 1, 1);
-    x = ocelli_layer_dense(g, "fc", ocelli_gap(g, x), 10);
-    ocelli_value labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(4));
-    assert_ok(ocelli_optimize(g, ocelli_softmax_xent(g, x, labels), NULL));
+    struct ocelli_conv2d_params bare = *p;
+    char conv[32];
+    snprintf(conv, sizeof(conv), "%s.conv", name);
+    bare.no_bias = true;
+    x = ocelli_layer_conv2d(g, conv, x, channels, &bare);
+    return ocelli_layer_batchnorm(g, name, x, &(struct ocelli_layer_batchnorm_params){.training = true});
+}
+
+static void minimise(ocelli_value logits)
+{
+    int batch = (int)ocelli_value_shape(g, logits).dim[0];
+    ocelli_value labels = ocelli_input(g, "labels", OCELLI_I32, &OCELLI_SHAPE(batch));
+    ocelli_value loss = ocelli_softmax_xent(g, logits, labels);
+    ocelli_output(g, "loss", loss);
+    assert_ok(ocelli_optimize(g, loss, &(struct ocelli_optimizer_params){.momentum = 0.9f}));
+}
+
+/* Neither on the way forward nor on the way back does anything change its layout. */
+START_TEST(trains_in_blocks)
+{
+    const struct ocelli_conv2d_params same = {.kernel = {3, 3}, .pad = {1, 1, 1, 1}};
+    ocelli_value x = ocelli_relu(g, norm("b1", image(4, 3, 64, 64), 32, &same));
+    ocelli_value y = ocelli_pool2d(g, x, &(struct ocelli_pool2d_params){.kernel = {2, 2}});
+    x = ocelli_relu(g, ocelli_add(g, norm("b2", y, 32, &same), y));
+    minimise(ocelli_layer_dense(g, "fc", ocelli_gap(g, x), 10));
     char *got = layout_of(&cpu, false);
-    ck_assert_ptr_null(strstr(got, "blocked"));
+    ck_assert_ptr_null(strstr(got, "reorder"));
+    ck_assert_ptr_null(strstr(got, "conv2d "));
+    ck_assert_ptr_null(strstr(got, "conv2d_bwd"));
+    ck_assert_ptr_null(strstr(got, "batchnorm_stats_bwd"));
+    ck_assert_ptr_nonnull(strstr(got, "batchnorm+add+relu gap"));
+    ck_assert_ptr_nonnull(strstr(got, "gap_bwd+grad batchnorm_sums batchnorm_bwd"));
+    ck_assert_ptr_nonnull(strstr(got, "conv2d_blocked/winograd+add conv2d_blocked_bwd_weights "
+                                      "pool2d_bwd+grad batchnorm_sums"));
     free(got);
 }
 END_TEST
@@ -223,12 +256,13 @@ static void assert_close(struct ocelli_plan *p, struct ocelli_plan *q, double li
     }
 }
 
+/* variant NULL: any */
 static bool uses(struct ocelli_plan *p, const char *op, const char *variant)
 {
     struct ocelli_step s;
     for (int i = 0; i < ocelli_plan_steps(p); i++) {
         assert_ok(ocelli_plan_step(p, i, &s));
-        if (strcmp(s.op, op) == 0 && strcmp(s.variant, variant) == 0)
+        if (strcmp(s.op, op) == 0 && (!variant || strcmp(s.variant, variant) == 0))
             return true;
     }
     return false;
@@ -248,6 +282,107 @@ START_TEST(gives_what_plain_gives)
     ocelli_plan_destroy(&plain);
     ocelli_plan_destroy(&blocked);
     ocelli_plan_destroy(&exact);
+}
+END_TEST
+
+/* ---- Training ---- */
+
+/* Every operation that follows, there and back, with channels that fill no block. */
+static void everything_trained(void)
+{
+    const struct ocelli_pool2d_params average = {
+        .kind = OCELLI_POOL_AVERAGE, .kernel = {3, 3}, .stride = {1, 1}, .pad = {1, 1, 1, 1}};
+    const struct ocelli_pool2d_params halves = {.kernel = {3, 3}, .stride = {2, 2}};
+    const struct ocelli_conv2d_params strided = {
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}};
+    const struct ocelli_conv2d_params stem = {.kernel = {5, 5}, .pad = {2, 2, 2, 2}};
+    const struct ocelli_conv2d_params depthwise = {
+        .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 64};
+    ocelli_value x = ocelli_relu(g, norm("b1", image(3, 3, 33, 31), 24, &stem)), y, z;
+    x = ocelli_lrn(g, ocelli_pool2d(g, x, &halves), &(struct ocelli_lrn_params){.size = 5, .alpha = 1});
+    y = ocelli_relu(g, conv("wide", x, 48, 3, 1, 1));
+    z = ocelli_tanh(g, conv("narrow", ocelli_pool2d(g, x, &average), 16, 1, 0, 1));
+    x = ocelli_concat(g, (ocelli_value[]){y, z}, 2, 1);
+    y = norm("b3", x, 40, &strided);
+    z = ocelli_relu(g, norm("b2", x, 64, &depthwise));
+    z = norm("b4", conv("grouped", z, 64, 3, 1, 2), 40, &strided);
+    x = ocelli_relu(g, ocelli_add(g, y, z));
+    x = ocelli_dropout(g, x, &(struct ocelli_dropout_params){.ratio = 0.3f, .seed = 5});
+    x = ocelli_layer_dense(g, "flat", ocelli_concat(g, (ocelli_value[]){x, x}, 2, 2), 12);
+    minimise(ocelli_layer_dense(g, "fc", ocelli_relu(g, x), 10));
+}
+
+/* Two steps' worth of training. */
+static struct ocelli_plan *train(const struct ocelli_plan_params *params)
+{
+    struct ocelli_plan *p;
+    const float lr = 0.05f;
+    const int32_t labels[] = {3, 0, 9};
+    assert_ok(ocelli_plan_create(&p, dev, g, params));
+    struct ocelli_tensor *x = ocelli_plan_tensor(p, "image");
+    size_t bytes = ocelli_tensor_bytes(x);
+    float *v = malloc(bytes);
+    for (size_t i = 0; i < bytes / 4; i++)
+        v[i] = (float)(i * 2654435761u % 256) / 128 - 1;
+    assert_ok(ocelli_tensor_write(x, v, bytes));
+    free(v);
+    assert_ok(ocelli_tensor_write(ocelli_plan_tensor(p, "labels"), labels, sizeof(labels)));
+    assert_ok(ocelli_tensor_write(ocelli_plan_tensor(p, "lr"), &lr, sizeof(lr)));
+    for (int step = 0; step < 2; step++)
+        assert_ok(ocelli_plan_run(p));
+    return p;
+}
+
+/* Largest difference of a tensor's elements, over the largest of b's. */
+static double distance(struct ocelli_tensor *a, struct ocelli_tensor *b)
+{
+    const size_t n = ocelli_tensor_bytes(a) / 4;
+    float *v = malloc(n * 4), *w = malloc(n * 4);
+    double most = 0, largest = 0;
+    ck_assert_uint_eq(ocelli_tensor_bytes(b), 4 * n);
+    assert_ok(ocelli_tensor_read(a, v, n * 4));
+    assert_ok(ocelli_tensor_read(b, w, n * 4));
+    for (size_t i = 0; i < n; i++) {
+        most = fmax(most, fabs((double)v[i] - (double)w[i]));
+        largest = fmax(largest, fabs((double)w[i]));
+    }
+    free(v);
+    free(w);
+    ck_assert_double_gt(largest, 0);
+    return most / largest;
+}
+
+START_TEST(trains_as_plain_does)
+{
+    struct ocelli_weights *a, *b, *c;
+    everything_trained();
+    assert_ok(ocelli_weights_create(&a, dev, g, 5));
+    assert_ok(ocelli_weights_create(&b, dev, g, 5));
+    assert_ok(ocelli_weights_create(&c, dev, g, 5));
+    struct ocelli_plan *plain = train(&(struct ocelli_plan_params){.weights = a, .variant = "ref"});
+    struct ocelli_plan *blocked = train(&(struct ocelli_plan_params){.weights = b});
+    struct ocelli_plan *again = train(&(struct ocelli_plan_params){.weights = c});
+    ck_assert(!uses(plain, "conv2d_blocked", NULL) && !uses(plain, "reorder", NULL));
+    static const char *const ops[] = {
+        "conv2d_blocked", "conv2d_blocked_bwd_data", "conv2d_blocked_bwd_weights", "lrn_blocked",
+        "lrn_blocked_bwd"};
+    for (int i = 0; i < (int)COUNT(ops); i++)
+        ck_assert_msg(uses(blocked, ops[i], NULL), "%s", ops[i]);
+    ck_assert(!uses(blocked, "conv2d_bwd_data", NULL));
+    double loss = distance(ocelli_plan_tensor(blocked, "loss"), ocelli_plan_tensor(plain, "loss"));
+    ck_assert_msg(loss <= 1e-5, "loss: %g", loss);
+    for (int i = 0; i < ocelli_weights_count(a); i++) {
+        const char *name = ocelli_weights_name(a, i);
+        double d = distance(ocelli_weights_tensor(b, name), ocelli_weights_tensor(a, name));
+        ck_assert_msg(d <= 1e-3, "%s: %g", name, d);
+        ck_assert(distance(ocelli_weights_tensor(b, name), ocelli_weights_tensor(c, name)) == 0);
+    }
+    ocelli_plan_destroy(&plain);
+    ocelli_plan_destroy(&blocked);
+    ocelli_plan_destroy(&again);
+    ocelli_weights_destroy(&a);
+    ocelli_weights_destroy(&b);
+    ocelli_weights_destroy(&c);
 }
 END_TEST
 
@@ -271,13 +406,14 @@ int main(void)
     tcase_add_test(tc, small_ones_stay_plain);
     tcase_add_test(tc, one_pixel_costs_nothing);
     tcase_add_test(tc, zeros_stay_zeros);
-    tcase_add_test(tc, not_for_training);
+    tcase_add_test(tc, trains_in_blocks);
     suite_add_tcase(s, tc);
     tc = tcase_create("results");
     tcase_add_unchecked_fixture(tc, open_device, close_device);
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, gives_what_plain_gives, 0, 2);
+    tcase_add_test(tc, trains_as_plain_does);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

@@ -131,6 +131,44 @@ START_TEST(fuse_training)
 }
 END_TEST
 
+/* The step of a large dense layer makes its gradient itself at a small batch, on processors only.
+ */
+START_TEST(fuse_steps)
+{
+    static const struct {
+        int batch;
+        bool cpu, output;
+        int fused;
+    } cases[] = {
+        {2, true, false, 1}, {2, false, false, 0}, {2, true, true, 0}, {17, true, false, 0}};
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        struct graph *c;
+        int fused = 0, steps = 0, grad;
+        ocelli_graph_destroy(&g);
+        assert_ok(ocelli_graph_create(&g));
+        ocelli_value loss = lenet(cases[k].batch, true), w = ocelli_find(g, "fc1.weight");
+        assert_ok(ocelli_optimize(g, loss, &(struct ocelli_optimizer_params){.momentum = 0.9f}));
+        for (int i = 0; cases[k].output && i < g->g.n_nodes; i++) {
+            grad = g->g.node[i].op == &op_sgd && g->g.node[i].in[0] == w ? g->g.node[i].in[1] : -1;
+            if (grad >= 0)
+                ocelli_output(g, "grad", grad);
+        }
+        assert_ok(graph_clone(&g->g, &c));
+        assert_ok(graph_prune(c));
+        assert_ok(graph_fuse(c));
+        assert_ok(graph_fuse_steps(c, &(struct caps){.cpu_style = cases[k].cpu}));
+        check_order(c);
+        for (int i = 0; i < c->n_nodes; i++) {
+            fused += c->node[i].op == &op_gemm_sgd;
+            steps += c->node[i].op == &op_sgd;
+        }
+        ck_assert_int_eq(fused, cases[k].fused);
+        ck_assert_int_eq(steps + fused, 10);
+        graph_free(&c);
+    }
+}
+END_TEST
+
 START_TEST(fuse_not_what_is_read_twice)
 {
     ocelli_value x = ocelli_layer_conv2d(g, "c", image(1, 2, 6, 6), 2,
@@ -301,6 +339,7 @@ int main(void)
     tcase_add_test(tc, prune_drops_what_nobody_needs);
     tcase_add_test(tc, fuse_forward);
     tcase_add_test(tc, fuse_training);
+    tcase_add_test(tc, fuse_steps);
     tcase_add_test(tc, fuse_not_what_is_read_twice);
     tcase_add_test(tc, fuse_not_an_output);
     tcase_add_test(tc, fuse_residual);

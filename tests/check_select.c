@@ -310,11 +310,52 @@ START_TEST(test_plan_checks)
 }
 END_TEST
 
+/* What is chosen on a graphics processor, and what it can be made to choose. */
+START_TEST(test_graphics_processor)
+{
+    static const struct {
+        const char *problem, *variant;
+    } chosen[] = {
+        {"conv2d x=32x64x56x56 w=64x64x3x3 pad=1,1,1,1", "winograd"},
+        {"conv2d x=1x8x7x7 w=8x8x3x3 pad=1,1,1,1", "implicit"},
+        {"conv2d x=32x64x56x56 w=64x64x1x1", "implicit"},
+        {"conv2d x=32x3x224x224 w=64x3x7x7 stride=2,2 pad=3,3,3,3", "tile"},
+        {"conv2d x=8x32x56x56 w=32x1x3x3 pad=1,1,1,1 groups=32", "depthwise"},
+        {"conv2d_bwd_data dy=8x32x56x56 w=32x1x3x3 size=56,56 pad=1,1,1,1 groups=32", "ref"},
+        {"conv2d_bwd_weights dy=8x32x56x56 x=8x32x56x56 kernel=3,3 pad=1,1,1,1", "implicit"},
+        {"gemm a=32x2048 b=1000x2048 trans_b=1", "tile"},
+        {"gap x=1x4x512x512", "split"},
+        {"gap x=32x512x7x7", "ref"},
+        {"batchnorm_stats x=32x64x56x56", "split"},
+        {"batchnorm_stats x=2x64x7x7", "ref"},
+    };
+    const struct variant *v;
+    struct caps exact = gpu;
+    int tv[MAX_TUNABLES];
+    exact.exact = true;
+    for (size_t i = 0; i < COUNT(chosen); i++) {
+        struct problem p = parsed(chosen[i].problem);
+        assert_ok(problem_select(&p, &gpu, NULL, &v, tv));
+        ck_assert_msg(strcmp(v->name, chosen[i].variant) == 0, "%s: %s", chosen[i].problem, v->name);
+        ck_assert(!v->valid || v->valid(&p, &gpu, tv));
+    }
+    struct problem p = parsed(chosen[0].problem);
+    assert_ok(problem_select(&p, &exact, "winograd", &v, tv));
+    ck_assert_str_eq(v->name, "implicit");
+    p = parsed(chosen[1].problem); /* forced, it need not pay */
+    assert_ok(problem_select(&p, &gpu, "winograd", &v, tv));
+    ck_assert_str_eq(v->name, "winograd");
+    assert_ok(problem_select(&p, &cpu, "winograd", &v, tv));
+    ck_assert_str_eq(v->name, "direct");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("select");
     TCase *t = tcase_create("select");
     tcase_add_test(t, test_select);
+    tcase_add_test(t, test_graphics_processor);
     tcase_add_test(t, test_small_groups);
     tcase_add_test(t, test_plan);
     tcase_add_test(t, test_plan_checks);

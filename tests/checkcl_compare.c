@@ -24,8 +24,8 @@ static double op_bound(const struct trial *t, enum ocelli_dtype type, double ter
     return 2 * (2 + sqrt(terms)) * UNIT * mag + t->oracle->ulps * UNIT * fabs(value) + store;
 }
 
-/* The ends of the interval are the worst where the function is monotonous; the others have slopes of at most
- * 1.2. */
+/* The ends of the interval are the worst where the function is monotonous; the others have slopes
+ * of at most 1.2. */
 static double through_act(const struct act *a, double v, double bound)
 {
     double y = act_value(a, v);
@@ -59,7 +59,8 @@ static void apply_epilogue(const struct trial *t, struct result *r, bool exact)
         if (e->grad_y >= 0) {
             double slope = act_slope(&e->grad, t->in[e->grad_y][i]);
             v *= slope;
-            b = b * fabs(slope) + fabs(slope ? v / slope : 0) * slope_bound(&e->grad, t->in[e->grad_y][i]);
+            b = b * fabs(slope) +
+                fabs(slope ? v / slope : 0) * slope_bound(&e->grad, t->in[e->grad_y][i]);
         }
         r->want[i] = v;
         r->mag[i] = m;
@@ -107,8 +108,8 @@ static const char *result_name(const struct trial *t, const struct result *r)
 }
 
 /* A result that is one value everywhere, or all but nothing, would prove nothing. */
-static bool says_something(const struct trial *t, const struct result *r, const double *got, int64_t n,
-                           struct text *why)
+static bool says_something(const struct trial *t, const struct result *r, const double *got,
+                           int64_t n, struct text *why)
 {
     int64_t zeros = 0, same = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -126,10 +127,13 @@ bool compare(const struct trial *t, int k, const double *got, int noise, struct 
 {
     const struct result *r = &t->result[k];
     int64_t n = shape_count(&r->desc.shape), bad = 0, first = -1;
+    double widest = 0;
+    for (int64_t i = 0; noise > 0 && i < n; i++)
+        widest = MAX(widest, noise * r->bound[i]);
     for (int64_t i = 0; i < n; i++) {
         /* An exact result must also be of the type. */
         double want = r->bound[i] == 0 ? as_type(r->desc.dtype, r->want[i]) : r->want[i];
-        if (within(r->desc.dtype, got[i], want, MAX(noise, 1) * r->bound[i]))
+        if (within(r->desc.dtype, got[i], want, MAX(widest, r->bound[i])))
             continue;
         first = bad++ ? first : i;
     }
@@ -140,7 +144,7 @@ bool compare(const struct trial *t, int k, const double *got, int noise, struct 
     if (bad) {
         text_add(why, "%s: %lld of %lld wrong, first [%lld]: got %.9g, want %.9g, bound %.3g",
                  result_name(t, r), (long long)bad, (long long)n, (long long)first, got[first],
-                 r->want[first], MAX(noise, 1) * r->bound[first]);
+                 r->want[first], MAX(widest, r->bound[first]));
         return false;
     }
     return says_something(t, r, got, n, why);

@@ -54,7 +54,8 @@ void fill_inputs(struct trial *t);
 /* Adds the epilogue to result 0, which the oracle computed without, and sets all bounds
  * (checkcl_compare.c). */
 bool set_bounds(struct trial *t, struct text *why);
-/* Are the device's values within `noise` times the bounds (0: 1), and do they say anything? */
+/* Are the device's values within the bounds, and do they say anything? With `noise` each may be off by so many
+ * times the widest of the bounds: a transform spreads errors over its tile. */
 bool compare(const struct trial *t, int k, const double *got, int noise, struct text *why);
 /* v as an element of that type can hold it (checkcl_run.c). */
 double as_type(enum ocelli_dtype type, double v);

@@ -286,7 +286,7 @@ NETS = {
     "nin-cifar": (nin_cifar, "here", 3, 32, 0),
     "googlenet": (googlenet, "here", 3, 224, 112),
     "googlenet-small": (googlenet_small, "here", 3, 32, 0),
-    "inception-v2": (inception_v2, "here", 3, 224, 128),
+    "inception-v2": (inception_v2, "here", 3, 224, 64),
     "inception-v3": (inception_v3, "torchvision", 3, 299, 0),
     **{"resnet%d" % n: (torchvision("resnet%d" % n), "torchvision", 3, 224, 128) for n in (18, 34, 50, 101, 152)},
     **{"resnet%d" % n: (resnet_cifar(n), "here", 3, 32, 0) for n in (20, 32, 44, 56, 110)},

@@ -12,7 +12,7 @@ _ocelli()
     fi
     case $prev in
     --data)
-        mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist" -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "fashion-mnist mnist cifar10 folder" -- "$cur")
         return
         ;;
     --preprocess)

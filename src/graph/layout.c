@@ -1,29 +1,12 @@
-/* Layouts: convolutions on CPUs take and give blocked channels (ops/conv2d_blocked.h), and so does
- * what lies between them, as far as it can; reorders stand where a tensor has to change its layout.
- *
- * The nodes are written anew, in their order. Each value may exist plain, blocked or both: what a
- * node asks for and is not there yet is made from the other when it is asked for. */
+/* Layouts: convolutions on CPUs and their gradients work on blocked channels (ops/conv2d_blocked.h), and so does
+ * what lies between them, as far as it can; reorders stand where a tensor has to change its layout. */
+#include "graph/layout.h"
+
 #include <stdlib.h>
 
-#include "graph/passes.h"
-#include "ops/attrs.h"
 #include "ops/conv2d_blocked.h"
 
-struct layout {
-    struct graph *g;
-    const struct caps *caps;
-    bool exact;
-    int v;        /* channels in a block */
-    int *blocked; /* of each old value its blocked form, OCELLI_NONE: not made */
-    bool *plain;  /* it is there as it was */
-};
-
 /* ---- Values ---- */
-
-static const struct ocelli_shape *shape_of(const struct layout *l, int v)
-{
-    return &l->g->value[v].desc.shape;
-}
 
 static int append(struct layout *l, const struct node *n)
 {
@@ -50,8 +33,7 @@ static struct ocelli_shape blocked_shape(const struct layout *l, int v)
     return (struct ocelli_shape){5, {d[0], (d[1] + l->v - 1) / l->v, d[2], d[3], l->v}};
 }
 
-/* Value v as it was. */
-static int need_plain(struct layout *l, int v)
+int layout_need_plain(struct layout *l, int v)
 {
     struct graph *g = l->g;
     int made;
@@ -64,39 +46,38 @@ static int need_plain(struct layout *l, int v)
         made = graph_add(g, &op_reorder,
                          &(struct reorder_attr){.channels = (int)shape_of(l, v)->dim[1]},
                          (const int[OP_MAX_IN]){l->blocked[v]});
-    if (made == OCELLI_NONE)
-        return g->status;
-    /* The reader knows it by its old number. */
-    g->value[made].node = -1;
-    g->node[g->n_nodes - 1].out[0] = v;
-    g->value[v].node = g->n_nodes - 1;
-    l->plain[v] = true;
-    return 0;
+    return made == OCELLI_NONE ? g->status
+                               : layout_finish_plain(l, &(struct node){.out = {v}, .n_out = 1});
 }
 
-/* Value v in blocks, *out. */
-static int need_blocked(struct layout *l, int v, int *out)
+int layout_need_blocked(struct layout *l, int v, int *out)
 {
     struct graph *g = l->g;
-    if (l->blocked[v] == OCELLI_NONE && is_same(l, v))
+    if (!is_blocked(l, v) && is_same(l, v))
         l->blocked[v] = graph_add(g, &op_reshape, &(struct reshape_attr){blocked_shape(l, v)},
                                   (const int[OP_MAX_IN]){v});
-    else if (l->blocked[v] == OCELLI_NONE)
+    else if (!is_blocked(l, v))
         l->blocked[v] = graph_add(g, &op_reorder, &(struct reorder_attr){.block = l->v},
                                   (const int[OP_MAX_IN]){v});
     *out = l->blocked[v];
     return *out == OCELLI_NONE ? g->status : 0;
 }
 
-static bool is_image(const struct layout *l, int v)
+bool layout_is_image(const struct layout *l, int v)
 {
     return shape_of(l, v)->rank == 4 && l->g->value[v].desc.dtype == OCELLI_F32;
 }
 
-/* Value v stays in blocks what it is there: whole ones, or zeros beside it that stay zeros. */
-static bool keeps_zeros(const struct layout *l, int v, const struct act *a)
+/* ---- Epilogues ---- */
+
+static bool whole_blocks(const struct layout *l, int v)
 {
-    if (shape_of(l, v)->dim[1] % l->v == 0)
+    return shape_of(l, v)->dim[1] % l->v == 0;
+}
+
+bool layout_keeps_zeros(const struct layout *l, int v, const struct act *a)
+{
+    if (whole_blocks(l, v))
         return true;
     switch (a->kind) {
     case OCELLI_SIGMOID:
@@ -115,164 +96,96 @@ static bool keeps_zeros(const struct layout *l, int v, const struct act *a)
     }
 }
 
-/* ---- Convolutions ---- */
-
-/* Adds the packed form of w. */
-static int pack(struct layout *l, int w, int form, bool plain_x)
+bool layout_grad_keeps_zeros(const struct layout *l, int v, const struct act *a)
 {
-    struct conv2d_pack_attr a = {.form = form, .block = l->v, .x_block = plain_x ? 1 : l->v};
-    return graph_add(l->g, &op_conv2d_pack, &a, (const int[OP_MAX_IN]){w});
+    return whole_blocks(l, v) || (a->kind != OCELLI_SQRT && a->kind != OCELLI_LOG);
 }
 
-/* Takes over what the epilogue of n has besides a bias; the node is the last. */
-static int take_epilogue(struct layout *l, const struct node *n)
+bool layout_epilogue_fits(const struct layout *l, const struct node *n)
 {
-    int residual = OCELLI_NONE, err = 0;
-    const int at = l->g->n_nodes - 1; /* of the node that takes it */
-    struct node taker = l->g->node[at];
-    if (n->epi.residual >= 0) {
-        l->g->n_nodes--; /* what it reads comes before it */
-        TRY(need_blocked(l, n->in[n->epi.residual], &residual));
-        taker.epi.residual = taker.n_in;
-        taker.in[taker.n_in++] = residual;
-        TRY(append(l, &taker));
-    }
-    l->g->node[l->g->n_nodes - 1].epi.act = n->epi.act;
+    return n->epi.bias < 0 && layout_keeps_zeros(l, n->out[0], &n->epi.act) &&
+           (n->epi.grad_y < 0 || layout_grad_keeps_zeros(l, n->out[0], &n->epi.grad));
+}
+
+int layout_side(struct layout *l, const struct node *n, struct side *out)
+{
+    int err = 0;
+    *out = (struct side){OCELLI_NONE, OCELLI_NONE};
+    if (n->epi.residual >= 0)
+        TRY(layout_need_blocked(l, n->in[n->epi.residual], &out->residual));
+    if (n->epi.grad_y >= 0)
+        TRY(layout_need_blocked(l, n->in[n->epi.grad_y], &out->grad_y));
 out:
     return err;
 }
 
-/* Writes convolution n in blocks if that is likely to be faster; *done says whether. */
-static int block_conv(struct layout *l, const struct node *n, bool *done)
+int layout_finish(struct layout *l, const struct node *n, const struct side *side)
+{
+    if (l->g->status)
+        return l->g->status;
+    struct node *m = &l->g->node[l->g->n_nodes - 1];
+    l->blocked[n->out[0]] = m->out[0];
+    m->epi.act = n->epi.act;
+    m->epi.grad = n->epi.grad;
+    if (side->residual != OCELLI_NONE) {
+        m->epi.residual = m->n_in;
+        m->in[m->n_in++] = side->residual;
+    }
+    if (side->grad_y != OCELLI_NONE) {
+        m->epi.grad_y = m->n_in;
+        m->in[m->n_in++] = side->grad_y;
+    }
+    return 0;
+}
+
+int layout_finish_plain(struct layout *l, const struct node *n)
 {
     struct graph *g = l->g;
-    const int x = n->in[0], w = n->in[1], y = n->out[0];
-    const struct ocelli_conv2d_params *conv = n->attr;
-    struct conv2d_blocked_attr attr = {.conv = *conv};
-    struct conv2d c;
-    int in[OP_MAX_IN] = {x, OCELLI_NONE, OCELLI_NONE}, err = 0;
-    if (n->epi.grad_y >= 0 || !keeps_zeros(l, y, &n->epi.act))
-        return 0;
-    TRY(conv2d_geometry(&c, "conv2d", shape_of(l, x), shape_of(l, w), conv));
-    const struct conv2d_choice k =
-        conv2d_choose(&c, l->caps, l->blocked[x] != OCELLI_NONE, l->exact);
-    if (!k.blocked)
-        return 0;
-    *done = true;
-    attr.form = (int)k.form;
-    attr.channels[0] = c.in_c * c.groups;
-    attr.channels[1] = c.out_c * c.groups;
-    if (k.form == FORM_DEPTHWISE)
-        attr.conv.groups = 1;
-    if (!k.stem)
-        TRY(need_blocked(l, x, &in[0]));
-    if ((in[1] = pack(l, w, (int)k.form, k.stem)) == OCELLI_NONE)
+    if (g->status)
         return g->status;
-    if (n->epi.bias >= 0 && (in[2] = pack(l, n->in[n->epi.bias], FORM_BIAS, false)) == OCELLI_NONE)
-        return g->status;
-    l->blocked[y] = graph_add(g, &op_conv2d_blocked, &attr, in);
-    if (l->blocked[y] == OCELLI_NONE)
-        return g->status;
-    TRY(take_epilogue(l, n));
-out:
-    return err;
-}
-
-/* ---- What can follow a convolution ---- */
-
-static bool no_bias(const struct node *n)
-{
-    return n->epi.bias < 0 && n->epi.grad_y < 0;
-}
-
-/* Can node n, whose first input is an image in blocks, work on blocks? *parts: how many of its
- * inputs are images. */
-static bool follows(const struct layout *l, const struct node *n, int *parts)
-{
-    const int y = n->out[0];
-    *parts = 1;
-    if (n->n_out != 1 || !is_image(l, y) || !no_bias(n) || !keeps_zeros(l, y, &n->epi.act))
-        return false;
-    if (n->op == &op_pool2d || n->op == &op_gap || n->op == &op_lrn)
-        return true;
-    if (n->op == &op_unary) {
-        const struct ocelli_unary_params *u = n->attr;
-        return keeps_zeros(l, y, &(struct act){u->kind, u->alpha, u->beta});
+    struct node *m = &g->node[g->n_nodes - 1];
+    for (int k = 0; k < n->n_out; k++) {
+        g->value[m->out[k]].node = -1;
+        m->out[k] = n->out[k];
+        g->value[n->out[k]].node = g->n_nodes - 1;
+        l->plain[n->out[k]] = true;
     }
-    *parts = 2;
-    if (n->op == &op_add)
-        return true;
-    if (n->op == &op_binary) {
-        const enum ocelli_binary_kind kind = ((const struct ocelli_binary_params *)n->attr)->kind;
-        return shape_equal(shape_of(l, n->in[0]), shape_of(l, n->in[1])) &&
-               (kind == OCELLI_ADD || kind == OCELLI_SUB || kind == OCELLI_MUL ||
-                kind == OCELLI_MIN || kind == OCELLI_MAX);
-    }
-    if (n->op != &op_concat || ((const struct concat_attr *)n->attr)->axis != 1)
-        return false;
-    *parts = 0;
-    while (*parts < n->n_in && n->in[*parts] != OCELLI_NONE)
-        if (shape_of(l, n->in[(*parts)++])->dim[1] % l->v)
-            return false;
-    return true;
-}
-
-/* Writes node n in blocks where one of its images is there in blocks. */
-static int block_follower(struct layout *l, const struct node *n, bool *done)
-{
-    int in[OP_MAX_IN], parts, err = 0;
-    bool any = false;
-    if (!follows(l, n, &parts))
-        return 0;
-    for (int j = 0; j < parts; j++)
-        any = any || l->blocked[n->in[j]] != OCELLI_NONE;
-    if (!any)
-        return 0;
-    *done = true;
-    for (int j = 0; j < OP_MAX_IN; j++)
-        in[j] = OCELLI_NONE;
-    for (int j = 0; j < parts; j++)
-        TRY(need_blocked(l, n->in[j], &in[j]));
-    const struct op *op = n->op == &op_lrn ? &op_lrn_blocked : n->op;
-    l->blocked[n->out[0]] = graph_add(l->g, op, n->attr, in);
-    if (l->blocked[n->out[0]] == OCELLI_NONE)
-        return l->g->status;
-    TRY(take_epilogue(l, n));
-out:
-    return err;
+    return 0;
 }
 
 /* ---- The pass ---- */
+
+static int write_plain(struct layout *l, const struct node *n)
+{
+    int err = 0;
+    for (int j = 0; j < n->n_in; j++)
+        TRY(layout_need_plain(l, n->in[j]));
+    TRY(append(l, n));
+    for (int k = 0; k < n->n_out; k++)
+        l->plain[n->out[k]] = true;
+out:
+    return err;
+}
 
 static int write_node(struct layout *l, const struct node *n)
 {
     bool done = false;
     int err = 0;
     if (n->op == &op_conv2d)
-        TRY(block_conv(l, n, &done));
-    else if (n->n_in > 0 && n->in[0] != OCELLI_NONE)
-        TRY(block_follower(l, n, &done));
-    if (!done) {
-        for (int j = 0; j < n->n_in; j++)
-            TRY(need_plain(l, n->in[j]));
-        TRY(append(l, n));
-        for (int k = 0; k < n->n_out; k++)
-            l->plain[n->out[k]] = true;
-    }
+        TRY(layout_conv(l, n, &done));
+    else if (n->op == &op_conv2d_bwd_data)
+        TRY(layout_conv_bwd_data(l, n, &done));
+    else if (n->op == &op_conv2d_bwd_weights)
+        TRY(layout_conv_bwd_weights(l, n, &done));
+    else
+        TRY(layout_follow(l, n, &done));
+    if (!done)
+        TRY(write_plain(l, n));
     for (int k = 0; k < n->n_out; k++)
         if (l->g->value[n->out[k]].output)
-            TRY(need_plain(l, n->out[k]));
+            TRY(layout_need_plain(l, n->out[k]));
 out:
     return err;
-}
-
-/* Training reads every layer's results again, in the layout of its gradients. */
-static bool trains(const struct graph *g)
-{
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->node[i].op->updates)
-            return true;
-    return false;
 }
 
 int graph_layout(struct graph *g, const struct caps *caps, bool exact)
@@ -283,9 +196,10 @@ int graph_layout(struct graph *g, const struct caps *caps, bool exact)
     int err = 0;
     l.blocked = malloc(((size_t)n_values + 1) * sizeof(int));
     l.plain = malloc((size_t)n_values + 1);
-    if (!old || !l.blocked || !l.plain)
+    l.packed = calloc((size_t)n_values + 1, sizeof(bool));
+    if (!old || !l.blocked || !l.plain || !l.packed)
         TRY(fail_memory());
-    if (!caps->cpu_style || !block_is_legal(l.v) || trains(g))
+    if (!caps->cpu_style || !block_is_legal(l.v))
         goto out;
     for (int v = 0; v < n_values; v++) {
         l.blocked[v] = OCELLI_NONE;
@@ -303,5 +217,6 @@ out:
     free(old);
     free(l.blocked);
     free(l.plain);
+    free(l.packed);
     return err;
 }

@@ -125,7 +125,8 @@ static int collect_items(struct planner *p)
         bool made = g->value[v].kind != VALUE_TEMP || g->value[v].node >= 0 ||
                     g->value[v].part_of != OCELLI_NONE;
         bool constant = g->value[v].kind == VALUE_CONST && p->first[v] < 0 && !p->own[r];
-        if (!made || constant)
+        bool unused = !p->own[r] && p->first[r] < 0; /* a pass has no more need of it */
+        if (!made || constant || unused)
             continue;
         at->kind = p->own[r] ? PLACE_OWN : PLACE_ARENA;
         if (v == r && at->kind == PLACE_ARENA)
@@ -153,8 +154,6 @@ static int most_alive(const struct planner *p, size_t *most)
     size_t *gone = calloc((size_t)p->g->n_nodes + 2, sizeof(*gone)), sum = 0;
     *most = 0;
     for (int k = 0; k < p->n_items && come && gone; k++) {
-        if (p->item[k].first < 0) /* nobody uses it */
-            continue;
         come[p->item[k].first] += p->item[k].bytes;
         gone[p->item[k].last + 1] += p->item[k].bytes;
     }

@@ -13,12 +13,15 @@ int graph_prune(struct graph *g);
  * makes their input, where that input has no other reader. */
 int graph_fuse(struct graph *g);
 
+/* On CPUs: gradient descent that computes a dense layer's gradient itself, where it is limited by memory. */
+int graph_fuse_steps(struct graph *g, const struct caps *caps);
+
 /* Folds batch normalisation, scale and shift into the weights of the convolution or matrix product
  * whose only reader they are, where nothing but runs of this graph's updates changes them; and zero
  * padding into the convolution behind it. */
 int graph_fold(struct graph *g);
 
-/* On CPUs, where nothing is trained: convolutions on blocked channels (ops/conv2d_blocked.h), weights
+/* On CPUs: convolutions and their gradients on blocked channels (ops/conv2d_blocked.h), weights
  * packed, and whatever can follow them in that layout; reorders between the layouts. exact: only
  * families that add up the products themselves. Before graph_hoist(). */
 int graph_layout(struct graph *g, const struct caps *caps, bool exact);

@@ -18,7 +18,8 @@
 
 struct trade {
     const struct graph *g;
-    struct choice *choice; /* of g's nodes */
+    struct choice *choice; /* of g's nodes, as many as there were */
+    int n_choices;
     const struct caps *caps;
     const char *force;
     const struct tuned *tuned;
@@ -380,7 +381,7 @@ static int trade_init(struct trade *t)
 static void trade_free(struct trade *t)
 {
     if (t->choice)
-        choices_free(&t->choice, t->g->n_nodes);
+        choices_free(&t->choice, t->n_choices);
     free(t->able);
     free(t->drop);
     free(t->cost);
@@ -410,7 +411,7 @@ out:
 int graph_recompute(struct graph *g, const struct caps *caps, const char *force,
                     const struct tuned *tuned, size_t limit, size_t *arena, int *again)
 {
-    struct trade t = {.g = g, .caps = caps, .force = force, .tuned = tuned};
+    struct trade t = {.g = g, .n_choices = g->n_nodes, .caps = caps, .force = force, .tuned = tuned};
     int err, before = g->n_nodes;
     *again = 0;
     TRY(trade_init(&t));

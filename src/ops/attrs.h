@@ -16,6 +16,8 @@
  *   batchnorm(x, scale?, shift?, mean?, variance)
  *   batchnorm_stats(x) -> mean, variance
  *   batchnorm_stats_bwd(x, mean, dmean?, dvariance?) -> dx
+ *   batchnorm_sums(dy, x, mean, variance) -> dscale, dshift
+ *   batchnorm_bwd(dy, x, scale?, mean, variance, dscale, dshift) -> dx
  *   fold(w, b?, scale?, shift?, mean?, variance?) -> w2, b2
  *   standardize(x) standardize_bwd(dy, x) -> dx
  *   lrn(x)         lrn_bwd(dy, x) -> dx
@@ -24,11 +26,13 @@
  *   pad(x)         gather(x, index)             resize(x)      image(x)
  *   conv3d(x, w)   conv3d_bwd_data(dy, w) -> dx
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
+ *   lrn_blocked_bwd(dy, x) -> dx
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
  *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
  *   sgd(w, g, lr, v?)                           no output: updates w and v
+ *   gemm_sgd(w, a, b, lr, v?)                   the same with g = a^T b, never stored
  */
 #ifndef OPS_ATTRS_H
 #define OPS_ATTRS_H
@@ -103,6 +107,11 @@ struct strided_bwd_attr {
 
 struct concat_attr {
     int axis;
+};
+
+/* How many channels a blocked input has; 0: it is plain. */
+struct channels_attr {
+    int channels;
 };
 
 /* To blocks of `block` channels, or back to `channels` channels; one of them is 0. */
@@ -180,6 +189,7 @@ struct dropout_attr {
     float ratio;
     int seed;
     int parts, lanes, lane; /* 1, 1, 0 */
+    int channels; /* of a blocked x, whose elements are dropped as those of the plain one; 0: plain */
 };
 /* An element is dropped where that many random bits, as a whole number, are below the threshold. */
 #define DROPOUT_BITS 24
@@ -203,9 +213,11 @@ extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
-extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_adaptive;
+extern const struct op op_in_top_k, op_dropout, op_running, op_sgd, op_gemm_sgd,
+    op_adaptive;
 extern const struct op op_binary, op_cast;
 extern const struct op op_reduce, op_reduce_bwd, op_argmax;
+extern const struct op op_batchnorm_sums, op_batchnorm_bwd, op_lrn_blocked_bwd;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;

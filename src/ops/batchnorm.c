@@ -1,11 +1,12 @@
 /* (x - mean) / sqrt(variance + epsilon) * scale + shift for each channel. What is not given is 0 (mean, shift)
- * or 1 (scale). */
+ * or 1 (scale). x may be blocked; the channels' numbers are plain, then as now. */
 #include "ops/attrs.h"
+#include "ops/batchnorm.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
 #define FIELD(f) offsetof(struct ocelli_batchnorm_params, f)
-static const struct attr attrs[] = {
+const struct attr batchnorm_attrs[] = {
     {.name = "epsilon", .type = ATTR_FLOAT, .offset = FIELD(epsilon), .count = 1, .def = 1e-5,
      .min = 0, .max = 1e6},
     {.name = "momentum", .type = ATTR_FLOAT, .offset = FIELD(momentum), .count = 1, .def = 0.9,
@@ -19,9 +20,10 @@ static int batchnorm_infer(struct problem *p)
 {
     int err = 0;
     TRY(check_floats(p));
-    for (int i = IN_SCALE; i <= IN_VARIANCE; i++)
+    TRY(check_channels_of(p, IN_VARIANCE, IN_X));
+    for (int i = IN_SCALE; i < IN_VARIANCE; i++)
         if (p->in[i].shape.rank >= 0)
-            TRY(check_channels(p, i, IN_X));
+            TRY(check_same(p, i, IN_VARIANCE));
     p->out[0] = p->in[IN_X];
 out:
     return err;
@@ -33,6 +35,18 @@ static struct cost batchnorm_cost(const struct problem *p)
 }
 
 /* ---- Gradient ---- */
+
+/* Are mean and variance those of x itself, as in training? */
+static bool of_itself(const struct graph *g, const struct node *n)
+{
+    const int mean = n->in[IN_MEAN], variance = n->in[IN_VARIANCE];
+    const int at = mean == OCELLI_NONE ? -1 : g->value[mean].node;
+    if (at < 0)
+        return false;
+    const struct node *stats = &g->node[at];
+    return stats->op == &op_batchnorm_stats && stats->in[0] == n->in[IN_X] &&
+           stats->out[0] == mean && stats->out[1] == variance;
+}
 
 static int normalise(struct graph *g, const struct node *n, int x, int scale, int mean)
 {
@@ -51,22 +65,33 @@ static int times(struct graph *g, int x, float factor)
     return graph_add(g, &op_binary, &(struct ocelli_binary_params){OCELLI_MUL}, (const int[]){x, f});
 }
 
-/* With r = 1 / sqrt(variance + epsilon) and u = (x - mean) r, sums over a channel: dx = dy scale r,
- * dscale = sum dy u, dshift = sum dy, dmean = -dshift scale r, dvariance = -dscale scale r^2 / 2. */
+/* With r = 1 / sqrt(variance + epsilon) and u = (x - mean) r, sums over a channel: dscale = sum dy u, dshift =
+ * sum dy. Where mean and variance are x's own, batchnorm_bwd is the whole of dx; else dx = dy scale r, dmean =
+ * -dshift scale r, dvariance = -dscale scale r^2 / 2. */
 static int batchnorm_grad(struct graph *g, const struct node *n, const int *dy, int *dx)
 {
     if (g->status)
         return g->status;
     const int64_t c = g->value[n->in[IN_VARIANCE]].desc.shape.dim[0];
     const struct ocelli_shape row = {2, {1, c}}, channels = {1, {c}};
+    const int x = n->in[IN_X], mean = n->in[IN_MEAN], variance = n->in[IN_VARIANCE];
     int scale = n->in[IN_SCALE];
-    int u = normalise(g, n, n->in[IN_X], OCELLI_NONE, n->in[IN_MEAN]);
+    const int dscale =
+        graph_add(g, &op_batchnorm_sums, n->attr, (const int[]){dy[0], x, mean, variance});
+    const int dshift = dscale + 1; /* a node's results follow each other */
+    if (g->status)
+        return g->status;
+    dx[IN_SCALE] = dscale;
+    dx[IN_SHIFT] = dshift;
+    if (of_itself(g, n)) {
+        dx[IN_X] = graph_add(g, &op_batchnorm_bwd, n->attr,
+                             (const int[]){dy[0], x, scale, mean, variance, dscale, dshift});
+        return g->status;
+    }
     dx[IN_X] = normalise(g, n, dy[0], scale, OCELLI_NONE);
-    dx[IN_SCALE] = graph_add(g, &op_scale_bwd, NULL, (const int[]){dy[0], u});
-    dx[IN_SHIFT] = graph_add(g, &op_bias_bwd, NULL, dy);
-    int dm = normalise(g, n, reshape(g, dx[IN_SHIFT], row), scale, OCELLI_NONE);
+    int dm = normalise(g, n, reshape(g, dshift, row), scale, OCELLI_NONE);
     dx[IN_MEAN] = times(g, reshape(g, dm, channels), -1);
-    int dv = normalise(g, n, reshape(g, dx[IN_SCALE], row), scale, OCELLI_NONE);
+    int dv = normalise(g, n, reshape(g, dscale, row), scale, OCELLI_NONE);
     dv = normalise(g, n, dv, OCELLI_NONE, OCELLI_NONE);
     dx[IN_VARIANCE] = times(g, reshape(g, dv, channels), -0.5f);
     return g->status;
@@ -74,10 +99,9 @@ static int batchnorm_grad(struct graph *g, const struct node *n, const int *dy, 
 
 /* ---- Variants ---- */
 
-static int batchnorm_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                              struct launches *l)
+/* The arguments up to epsilon. */
+static void launch_inputs(struct launch *k, const struct problem *p)
 {
-    (void)caps;
     static const struct {
         const char *arg, *define;
     } optional[] = {
@@ -85,8 +109,6 @@ static int batchnorm_ref_plan(const struct problem *p, const struct caps *caps, 
         [IN_SHIFT] = {"shift", "HAS_SHIFT"},
         [IN_MEAN] = {"mean", "HAS_MEAN"},
     };
-    const struct ocelli_batchnorm_params *a = p->attr;
-    struct launch *k = launch_add(l, "batchnorm_ref", "batchnorm_ref");
     launch_out(k, "y", 0);
     launch_in(k, "x", IN_X);
     for (int i = IN_SCALE; i <= IN_MEAN; i++) {
@@ -96,14 +118,56 @@ static int batchnorm_ref_plan(const struct problem *p, const struct caps *caps, 
         launch_in(k, optional[i].arg, i);
     }
     launch_in(k, "variance", IN_VARIANCE);
-    launch_float(k, "epsilon", a->epsilon);
+    launch_float(k, "epsilon", ((const struct ocelli_batchnorm_params *)p->attr)->epsilon);
+}
+
+bool batchnorm_blocks(const struct problem *p, int variance, struct blocks *b)
+{
+    return blocks_of(&p->in[0].shape, p->in[variance].shape.dim[0], b);
+}
+
+void batchnorm_define(struct launch *k, const struct problem *p, int variance)
+{
+    struct blocks b = {.v = 1};
+    batchnorm_blocks(p, variance, &b);
+    launch_define(k, "BLOCK=%d", b.v);
+    launch_int(k, "present", (int)p->in[variance].shape.dim[0]);
+}
+
+static bool blocked_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct blocks b;
+    return caps->cpu_style && p->epi.bias < 0 && batchnorm_blocks(p, IN_VARIANCE, &b);
+}
+
+static int blocked_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                        struct launches *l)
+{
+    (void)tv;
+    struct blocks b = {0};
+    batchnorm_blocks(p, IN_VARIANCE, &b);
+    struct launch *k = launch_add(l, "batchnorm_blocked", "batchnorm_blocked");
+    launch_inputs(k, p);
+    launch_planes(k, &b, caps);
+    launch_epilogue(k, p);
+    return l->err;
+}
+
+static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l)
+{
+    (void)caps;
+    struct launch *k = launch_add(l, "batchnorm_ref", "batchnorm_ref");
+    launch_inputs(k, p);
+    batchnorm_define(k, p, IN_VARIANCE);
     launch_channels(k, p, tv[0]);
     launch_epilogue(k, p);
     return l->err;
 }
 
 static const struct variant variants[] = {
-    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = batchnorm_ref_plan},
+    {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
+    {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
 
@@ -114,7 +178,7 @@ const struct op op_batchnorm = {
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,
     .attr_size = sizeof(struct ocelli_batchnorm_params),
-    .attrs = attrs,
+    .attrs = batchnorm_attrs,
     .infer = batchnorm_infer,
     .cost = batchnorm_cost,
     .grad = batchnorm_grad,

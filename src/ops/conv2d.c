@@ -118,6 +118,16 @@ struct cost conv2d_cost(const struct conv2d *c)
     return (struct cost){.flops = 2 * macs, .macs = macs};
 }
 
+int conv2d_gcd(int a, int b)
+{
+    while (b) {
+        int t = a % b;
+        a = b;
+        b = t;
+    }
+    return a;
+}
+
 void conv2d_define(struct launch *k, const struct conv2d *c)
 {
     launch_define(k, "KH=%d", c->kernel[0]);
@@ -209,6 +219,18 @@ static const struct variant variants[] = {
      .defaults = conv2d_direct_defaults,
      .valid = conv2d_direct_valid,
      .plan = conv2d_direct_plan},
+    {.name = "depthwise",
+     .tunables = conv2d_depthwise_tunables,
+     .applicable = conv2d_depthwise_applicable,
+     .valid = conv2d_depthwise_valid,
+     .plan = conv2d_depthwise_plan},
+    {.name = "tile",
+     .tunables = conv2d_local_tunables,
+     .applicable = conv2d_local_applicable,
+     .pays = conv2d_local_pays,
+     .defaults = conv2d_local_defaults,
+     .valid = conv2d_local_valid,
+     .plan = conv2d_local_plan},
     {.name = "winograd",
      .tunables = conv2d_tiles_tunables,
      .noise = CONV2D_TILES_NOISE,
@@ -220,6 +242,7 @@ static const struct variant variants[] = {
     {.name = "implicit",
      .tunables = tile_tunables,
      .applicable = conv2d_implicit_applicable,
+     .pays = conv2d_implicit_pays,
      .defaults = conv2d_implicit_defaults,
      .valid = conv2d_implicit_valid,
      .plan = conv2d_implicit_plan},

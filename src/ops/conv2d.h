@@ -31,6 +31,8 @@ struct cost conv2d_problem_cost(const struct problem *p);
 int conv2d_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                     struct launches *l);
 
+/* Greatest common divisor: of a stride and a dilation. */
+int conv2d_gcd(int a, int b);
 /* KH KW SH SW DH DW PT PL GROUPS. */
 void conv2d_define(struct launch *k, const struct conv2d *c);
 /* in_c in_h in_w out_c out_h out_w. */
@@ -63,13 +65,28 @@ int conv2d_direct_plan(const struct problem *p, const struct caps *caps, const i
 /* ---- Variant `implicit` of both, on graphics processors: cl/conv2d_implicit.cl, tile_tunables ---- */
 
 bool conv2d_implicit_applicable(const struct problem *p, const struct caps *caps);
+bool conv2d_implicit_pays(const struct problem *p, const struct caps *caps);
 void conv2d_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv);
 bool conv2d_implicit_valid(const struct problem *p, const struct caps *caps, const int *tv);
 int conv2d_implicit_plan(const struct problem *p, const struct caps *caps, const int *tv,
                          struct launches *l);
+/* ---- Variants `tile` and `depthwise` of conv2d, on graphics processors ---- */
+
+extern const struct tunable conv2d_local_tunables[], conv2d_depthwise_tunables[];
+bool conv2d_local_applicable(const struct problem *p, const struct caps *caps);
+bool conv2d_local_pays(const struct problem *p, const struct caps *caps);
+void conv2d_local_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool conv2d_local_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_local_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                      struct launches *l);
+bool conv2d_depthwise_applicable(const struct problem *p, const struct caps *caps);
+bool conv2d_depthwise_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int conv2d_depthwise_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                          struct launches *l);
+
 /* ---- Variant `winograd` of both, on graphics processors: cl/conv2d_winograd.cl ---- */
 
-#define CONV2D_TILES_NOISE 16
+#define CONV2D_TILES_NOISE 8
 extern const struct tunable conv2d_tiles_tunables[];
 bool conv2d_tiles_applicable(const struct problem *p, const struct caps *caps);
 bool conv2d_tiles_pays(const struct problem *p, const struct caps *caps);

@@ -43,6 +43,7 @@ static const struct variant variants[] = {
     {.name = "implicit",
      .tunables = tile_tunables,
      .applicable = conv2d_implicit_applicable,
+     .pays = conv2d_implicit_pays,
      .defaults = conv2d_implicit_defaults,
      .valid = conv2d_implicit_valid,
      .plan = conv2d_implicit_plan},

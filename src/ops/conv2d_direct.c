@@ -22,16 +22,6 @@ const struct tunable conv2d_direct_tunables[] = {
     {0},
 };
 
-static int gcd(int a, int b)
-{
-    while (b) {
-        int t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
 /* The convolution that a launch computes; for dx that of residue (0, 0), which is the largest. */
 struct pass {
     int in_c, out_c;
@@ -48,7 +38,7 @@ static struct pass pass_of(const struct conv2d *c, bool data)
 {
     struct pass p = {.in_c = data ? c->out_c : c->in_c, .out_c = data ? c->in_c : c->out_c};
     for (int i = 0; i < 2; i++) {
-        int g = gcd(c->stride[i], c->dilation[i]), per = c->stride[i] / g;
+        int g = conv2d_gcd(c->stride[i], c->dilation[i]), per = c->stride[i] / g;
         p.n[i] = data ? (int)div_up((size_t)c->in[i], (size_t)c->stride[i]) : c->out[i];
         p.taps[i] = data ? (int)div_up((size_t)c->kernel[i], (size_t)per) : c->kernel[i];
         p.stride[i] = data ? 1 : c->stride[i];
@@ -219,7 +209,7 @@ static void add_pass(const struct problem *problem, const struct conv2d *c, bool
     launch_define(k, "COLS=%d", tv[T_COLS]);
     conv2d_define(k, c);
     for (int i = 0; i < 2; i++) {
-        int g = gcd(c->stride[i], c->dilation[i]);
+        int g = conv2d_gcd(c->stride[i], c->dilation[i]);
         launch_define(k, "PER_%c=%d", "HW"[i], c -> stride[i] / g);
         launch_define(k, "STEP_%c=%d", "HW"[i], c -> dilation[i] / g);
     }

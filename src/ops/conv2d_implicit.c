@@ -10,16 +10,6 @@ static bool is_data(const struct problem *p)
     return p->op == &op_conv2d_bwd_data;
 }
 
-static int gcd(int a, int b)
-{
-    while (b) {
-        int t = a % b;
-        a = b;
-        b = t;
-    }
-    return a;
-}
-
 /* One dimension of a launch: outputs `pixels`, which lie `pitch` apart from `origin` on; output i
  * and tap t meet the source at i step + t tap + at. Tap t is the filter's first + t every. */
 struct axis {
@@ -35,7 +25,7 @@ static struct axis forward_axis(const struct conv2d *c, int d)
 }
 
 /* The gradient at inputs of one residue r modulo the stride: tap t reaches input h from output (h +
- * pad - t dilation) / stride where that is whole, which it is for every stride / gcd(stride,
+ * pad - t dilation) / stride where that is whole, which it is for every stride / conv2d_gcd(stride,
  * dilation)-th tap or none. */
 static struct axis backward_axis(const struct conv2d *c, int d, int r)
 {
@@ -44,7 +34,7 @@ static struct axis backward_axis(const struct conv2d *c, int d, int r)
                      .origin = r,
                      .pitch = stride,
                      .step = 1,
-                     .every = stride / gcd(stride, dilation)};
+                     .every = stride / conv2d_gcd(stride, dilation)};
     for (a.first = 0; a.first < MIN(a.every, c->kernel[d]); a.first++)
         if ((r + c->pad[d] - a.first * dilation) % stride == 0)
             break;
@@ -104,6 +94,14 @@ bool conv2d_implicit_applicable(const struct problem *p, const struct caps *caps
     struct conv2d c;
     return !caps->cpu_style && conv2d_of(p, &c) == 0 &&
            (!is_data(p) || (int64_t)c.stride[0] * c.stride[1] <= MAX_PHASES);
+}
+
+/* Groups of few channels would leave most rows of a tile empty. */
+bool conv2d_implicit_pays(const struct problem *p, const struct caps *caps)
+{
+    struct conv2d c;
+    (void)caps;
+    return conv2d_of(p, &c) == 0 && (c.groups == 1 || (is_data(p) ? c.in_c : c.out_c) >= 4);
 }
 
 void conv2d_implicit_defaults(const struct problem *p, const struct caps *caps, int *tv)

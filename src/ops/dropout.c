@@ -3,6 +3,7 @@
  * (random_at() of base/hash.h, the same on every device), so the backward pass needs no mask: the gradient
  * is dropout itself. */
 #include "ops/attrs.h"
+#include "ops/blocks.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
 
@@ -19,6 +20,7 @@ static const struct attr attrs[] = {
     {.name = "lanes", .type = ATTR_INT, .offset = FIELD(lanes), .count = 1, .def = 1, .min = 1,
      .max = 1 << 10},
     {.name = "lane", .type = ATTR_INT, .offset = FIELD(lane), .count = 1, .min = 0, .max = 1 << 10},
+    BLOCKS_CHANNELS_ATTR(struct dropout_attr),
     ATTR_END,
 };
 
@@ -30,6 +32,10 @@ static int dropout_infer(struct problem *p)
     if (p->in[1].shape.rank != 0)
         return fail(OCELLI_ERR_SHAPE, "dropout: run is %s, not a scalar",
                     shape_text(&p->in[1].shape, s));
+    int64_t channels;
+    const struct dropout_attr *a = p->attr;
+    if (a->channels)
+        TRY(check_blocked(p, 0, a->channels, &channels));
     p->out[0] = p->in[0];
 out:
     return err;
@@ -47,6 +53,7 @@ static int dropout_ref_plan(const struct problem *p, const struct caps *caps, co
     (void)caps;
     const struct dropout_attr *a = p->attr;
     int n = (int)shape_count(&p->in[0].shape);
+    struct blocks b;
     struct launch *k = launch_add(l, "dropout_ref", "dropout_ref");
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
@@ -61,6 +68,12 @@ static int dropout_ref_plan(const struct problem *p, const struct caps *caps, co
         launch_int(k, "lane", a->lane);
     }
     launch_int(k, "n", n);
+    if (a->channels && blocks_of(&p->in[0].shape, a->channels, &b)) {
+        launch_define(k, "BLOCK=%d", b.v);
+        launch_int(k, "blocks", b.blocks);
+        launch_int(k, "area", b.area);
+        launch_int(k, "channels", b.channels);
+    }
     launch_grid1(k, (size_t)n, (size_t)tv[0]);
     return l->err;
 }

@@ -67,7 +67,56 @@ static int blocked_plan(const struct problem *p, const struct caps *caps, const 
     return l->err;
 }
 
+/* ---- split: two stages, on graphics processors ---- */
+
+static const struct tunable split_tunables[] = {
+    {"ROW_GROUP", (const int[]){256, 128, 64, 0}},
+    {"CHUNK", (const int[]){4096, 1024, 16384, 0}},
+    {0},
+};
+
+static bool split_applicable(const struct problem *p, const struct caps *caps)
+{
+    return !caps->cpu_style && p->in[0].shape.rank == 4;
+}
+
+/* Maps too few to keep the device busy, and large. */
+static bool split_pays(const struct problem *p, const struct caps *caps)
+{
+    const int64_t *x = p->in[0].shape.dim;
+    return x[0] * x[1] < 4 * (int64_t)caps->compute_units && x[2] * x[3] >= 16384;
+}
+
+static int split_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                      struct launches *l)
+{
+    const int64_t *x = p->in[0].shape.dim;
+    const size_t rows = (size_t)(x[0] * x[1]), area = (size_t)(x[2] * x[3]);
+    const size_t chunks = div_up(area, (size_t)tv[1]);
+    const int part = launch_scratch(l, rows * chunks * sizeof(float));
+    for (int stage = 0; stage < 2; stage++) {
+        struct launch *k = launch_add(l, "gap_split", stage == 0 ? "gap_split" : "gap_split_sum");
+        launch_define(k, "CHUNK=%d", tv[1]);
+        if (stage == 0) {
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_WRITE);
+            launch_in(k, "x", 0);
+        } else {
+            launch_out(k, "y", 0);
+            launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_READ);
+            launch_int(k, "channels", (int)x[1]);
+        }
+        launch_int(k, "area", (int)area);
+        launch_int(k, "chunks", (int)chunks);
+        if (stage == 1)
+            launch_epilogue(k, p);
+        launch_rows(k, caps, tv[0], rows * (stage == 0 ? chunks : 1));
+    }
+    return l->err;
+}
+
 static const struct variant variants[] = {
+    {.name = "split", .tunables = split_tunables, .applicable = split_applicable,
+     .pays = split_pays, .valid = row_valid, .plan = split_plan},
     {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
     {.name = "ref",
      .tunables = row_tunables,

@@ -1,5 +1,6 @@
 /* y = op(a) op(b). */
 #include "ops/attrs.h"
+#include "ops/gemm.h"
 #include "ops/gemm_tile.h"
 #include "ops/graph.h"
 #include "ops/shared.h"
@@ -10,13 +11,7 @@ static const struct attr gemm_attrs[] = {
     ATTR_END,
 };
 
-/* op(a) is M x K, op(b) K x N. */
-struct gemm {
-    int64_t m, n, k;
-    bool trans_a, trans_b;
-};
-
-static struct gemm gemm_of(const struct problem *p)
+struct gemm gemm_of(const struct problem *p)
 {
     const struct ocelli_gemm_params *g = p->attr;
     const int64_t *a = p->in[0].shape.dim, *b = p->in[1].shape.dim;
@@ -60,56 +55,6 @@ static int gemm_grad(struct graph *g, const struct node *n, const int *dy, int *
     dx[0] = graph_add(g, &op_gemm, &da, t->trans_a ? (int[]){b, d} : (int[]){d, b});
     dx[1] = graph_add(g, &op_gemm, &db, t->trans_b ? (int[]){d, a} : (int[]){a, d});
     return g->status;
-}
-
-/* ---- dot: few rows, b as N x K ---- */
-
-enum { DOT_NR };
-static const struct tunable dot_tunables[] = {
-    {"NR", (const int[]){4, 8, 2, 1, 0}},
-    {0},
-};
-
-static bool dot_applicable(const struct problem *p, const struct caps *caps)
-{
-    const struct gemm g = gemm_of(p);
-    return caps->cpu_style && g.trans_b && (!g.trans_a || g.m == 1) && g.m <= 8;
-}
-
-/* At least four sums under way, to cover the latency of the multiply-add. */
-static void dot_defaults(const struct problem *p, const struct caps *caps, int *tv)
-{
-    (void)caps;
-    const int64_t m = gemm_of(p).m;
-    tv[DOT_NR] = m <= 2 ? 8 : m <= 4 ? 4 : 2;
-}
-
-static bool dot_valid(const struct problem *p, const struct caps *caps, const int *tv)
-{
-    (void)caps;
-    return gemm_of(p).m * tv[DOT_NR] <= 16;
-}
-
-static int dot_plan(const struct problem *p, const struct caps *caps, const int *tv,
-                    struct launches *l)
-{
-    const struct gemm g = gemm_of(p);
-    int nr = tv[DOT_NR];
-    /* 16,384 elements of b a work-item take about 2 us */
-    int64_t cols = nr * MAX(16384 / g.k / nr, 1);
-    struct launch *k = launch_add(l, "gemm_dot", "gemm_dot");
-    launch_define(k, "VW=%d", caps->vector_width);
-    launch_define(k, "MR=%d", (int)g.m);
-    launch_define(k, "NR=%d", nr);
-    launch_define(k, "COLS=%d", (int)cols);
-    launch_out(k, "y", 0);
-    launch_in(k, "a", 0);
-    launch_in(k, "b", 1);
-    launch_int(k, "n", (int)g.n);
-    launch_int(k, "k", (int)g.k);
-    launch_epilogue(k, p);
-    launch_grid1(k, div_up((size_t)g.n, (size_t)cols), 1);
-    return l->err;
 }
 
 /* ---- block ---- */
@@ -322,11 +267,21 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 
 static const struct variant variants[] = {
     {.name = "dot",
-     .tunables = dot_tunables,
-     .applicable = dot_applicable,
-     .defaults = dot_defaults,
-     .valid = dot_valid,
-     .plan = dot_plan},
+     .tunables = gemm_dot_tunables,
+     .applicable = gemm_dot_applicable,
+     .defaults = gemm_dot_defaults,
+     .valid = gemm_dot_valid,
+     .plan = gemm_dot_plan},
+    {.name = "rows",
+     .tunables = gemm_rows_tunables,
+     .applicable = gemm_rows_applicable,
+     .defaults = gemm_rows_defaults,
+     .plan = gemm_rows_plan},
+    {.name = "outer",
+     .tunables = gemm_outer_tunables,
+     .applicable = gemm_outer_applicable,
+     .valid = gemm_outer_valid,
+     .plan = gemm_outer_plan},
     {.name = "block",
      .tunables = block_tunables,
      .applicable = block_applicable,

@@ -80,7 +80,7 @@ struct tunable {
 struct variant {
     const char *name;
     const struct tunable *tunables; /* NULL: none */
-    int noise; /* rounding errors may be so many times those of plain sums, whole numbers inexact; 0: 1 */
+    int noise; /* errors may be so many times those of plain sums, whole numbers inexact; 0: neither */
     /* Can it compute this at all, on such a device? NULL: yes. */
     bool (*applicable)(const struct problem *, const struct caps *);
     /* Is it likely to be faster than those behind it? Not asked when it is forced. NULL: yes. */

@@ -6,8 +6,7 @@
 
 static int geometry(const struct problem *p, struct pool2d *g)
 {
-    const int err = pool2d_geometry(g, "pool2d_bwd", &p->in[1].shape, p->attr);
-    return !err && g->block > 1 ? check_rank(p, 1, 4) : err;
+    return pool2d_geometry(g, "pool2d_bwd", &p->in[1].shape, p->attr);
 }
 
 static int pool2d_bwd_infer(struct problem *p)
@@ -44,8 +43,14 @@ static const struct tunable rows_tunables[] = {
 
 static bool rows_applicable(const struct problem *p, const struct caps *caps)
 {
-    (void)p;
-    return caps->cpu_style;
+    struct pool2d g;
+    geometry(p, &g);
+    return caps->cpu_style && g.block == 1;
+}
+
+static bool has_epilogue(const struct epilogue *e)
+{
+    return e->bias >= 0 || e->residual >= 0 || e->grad_y >= 0 || e->act.kind;
 }
 
 /* About 2 us a work-item, where that leaves four for every core. */
@@ -71,7 +76,6 @@ static int rows_plan(const struct problem *p, const struct caps *caps, const int
                      struct launches *l)
 {
     (void)caps;
-    const struct epilogue *e = &p->epi;
     struct pool2d g;
     geometry(p, &g);
     size_t planes = (size_t)(g.n * g.channels);
@@ -84,7 +88,7 @@ static int rows_plan(const struct problem *p, const struct caps *caps, const int
     if (g.kernel[0] <= g.stride[0] && g.kernel[1] <= g.stride[1] && !g.edge[0] && !g.edge[1] &&
         g.dilation[0] == 1 && g.dilation[1] == 1)
         launch_define(k, "DIRECT");
-    if (e->bias >= 0 || e->residual >= 0 || e->grad_y >= 0 || e->act.kind)
+    if (has_epilogue(&p->epi))
         launch_define(k, "FINISH");
     launch_out(k, "dx", 0);
     launch_in(k, "dy", 0);
@@ -94,6 +98,61 @@ static int rows_plan(const struct problem *p, const struct caps *caps, const int
     pool2d_ints(k, &g);
     launch_epilogue(k, p);
     launch_grid1(k, div_up(planes, (size_t)tv[PLANES]), 1);
+    return l->err;
+}
+
+/* ---- blocked ---- */
+
+static const struct tunable blocked_tunables[] = {
+    {"ROWS", (const int[]){64, 32, 16, 8, 4, 2, 1, 0}},
+    {0},
+};
+
+static bool blocked_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct pool2d g;
+    geometry(p, &g);
+    return caps->cpu_style && g.block > 1 && p->epi.bias < 0;
+}
+
+/* Of one work-item's rows, 256 KiB at the most, and enough work-items for all cores. */
+static void blocked_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct pool2d g;
+    geometry(p, &g);
+    const int64_t planes = g.n * g.channels, row = g.in[1] * g.block * 4;
+    int rows = 64;
+    while (rows > g.stride[0] && rows > 1 &&
+           (rows * row > 1 << 18 ||
+            planes * ((g.in[0] + rows - 1) / rows) < 4 * caps->compute_units))
+        rows /= 2;
+    tv[0] = rows;
+}
+
+static int blocked_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                        struct launches *l)
+{
+    (void)caps;
+    struct pool2d g;
+    geometry(p, &g);
+    bool direct = true;
+    for (int i = 0; i < 2; i++)
+        direct = direct && g.kernel[i] == g.stride[i] && !g.edge[i] && g.dilation[i] == 1 &&
+                 g.out[i] * g.stride[i] == g.in[i];
+    struct launch *k = launch_add(l, "pool2d_bwd_blocked", "pool2d_bwd_blocked");
+    launch_define(k, "VW=%d", g.block);
+    pool2d_define(k, &g);
+    if (direct)
+        launch_define(k, "DIRECT");
+    if (has_epilogue(&p->epi))
+        launch_define(k, "FINISH");
+    launch_out(k, "dx", 0);
+    launch_in(k, "dy", 0);
+    launch_in(k, "x", 1);
+    launch_int(k, "each", tv[0]);
+    pool2d_ints(k, &g);
+    launch_epilogue(k, p);
+    launch_grid2(k, div_up((size_t)g.in[0], (size_t)tv[0]), (size_t)(g.n * g.channels), 1, 1);
     return l->err;
 }
 
@@ -109,6 +168,11 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
+    {.name = "blocked",
+     .tunables = blocked_tunables,
+     .applicable = blocked_applicable,
+     .defaults = blocked_defaults,
+     .plan = blocked_plan},
     {.name = "rows",
      .tunables = rows_tunables,
      .applicable = rows_applicable,

@@ -3,7 +3,7 @@
 #include "ops/attrs.h"
 #include "ops/shared.h"
 
-static const struct attr attrs[] = {
+const struct attr sgd_attrs[] = {
     {.name = "momentum",
      .type = ATTR_FLOAT,
      .offset = offsetof(struct sgd_attr, momentum),
@@ -29,56 +29,70 @@ static const struct attr attrs[] = {
 
 enum { IN_W, IN_G, IN_LR, IN_V };
 
-static int sgd_infer(struct problem *p)
+int check_sgd(const struct problem *p, int lr, int v)
 {
     const struct sgd_attr *a = p->attr;
-    bool has_v = p->in[IN_V].shape.rank >= 0;
+    const char *name = p->op->name;
+    bool has_v = p->in[v].shape.rank >= 0;
     char s[SHAPE_TEXT];
     int err = 0;
 
     TRY(check_floats(p));
-    TRY(check_same(p, IN_W, IN_G));
-    if (p->in[IN_LR].shape.rank != 0)
-        return fail(OCELLI_ERR_SHAPE, "sgd: lr is %s, not a scalar",
-                    shape_text(&p->in[IN_LR].shape, s));
+    if (p->in[lr].shape.rank != 0)
+        return fail(OCELLI_ERR_SHAPE, "%s: lr is %s, not a scalar", name,
+                    shape_text(&p->in[lr].shape, s));
     if (a->nesterov && a->momentum == 0)
-        return fail(OCELLI_ERR_INVALID, "sgd: nesterov without momentum");
+        return fail(OCELLI_ERR_INVALID, "%s: nesterov without momentum", name);
     if (has_v != (a->momentum != 0))
-        return fail(OCELLI_ERR_INVALID,
-                    has_v ? "sgd: v without momentum" : "sgd: momentum without v");
+        return fail(OCELLI_ERR_INVALID, has_v ? "%s: v without momentum" : "%s: momentum without v",
+                    name);
     if (has_v)
-        TRY(check_same(p, IN_W, IN_V));
+        TRY(check_same(p, IN_W, v));
 out:
     return err;
 }
 
+static int sgd_infer(struct problem *p)
+{
+    int err = check_sgd(p, IN_LR, IN_V);
+    return err ? err : check_same(p, IN_W, IN_G);
+}
+
+int sgd_flops(const struct sgd_attr *a)
+{
+    return 2 + 2 * (a->weight_decay != 0) + 2 * (a->momentum != 0) + 2 * a->nesterov;
+}
+
 static struct cost sgd_cost(const struct problem *p)
 {
+    return (struct cost){.flops = sgd_flops(p->attr) * (double)shape_count(&p->in[IN_W].shape)};
+}
+
+void launch_sgd(struct launch *k, const struct problem *p, int lr, int v)
+{
     const struct sgd_attr *a = p->attr;
-    int per = 2 + 2 * (a->weight_decay != 0) + 2 * (a->momentum != 0) + 2 * a->nesterov;
-    return (struct cost){.flops = per * (double)shape_count(&p->in[IN_W].shape)};
+    launch_buffer(k, "w", REF_IN, IN_W, ACCESS_READ_WRITE);
+    if (a->momentum != 0) {
+        launch_define(k, "MOMENTUM");
+        launch_buffer(k, "v", REF_IN, v, ACCESS_READ_WRITE);
+    }
+    if (a->nesterov)
+        launch_define(k, "NESTEROV");
+    if (a->decoupled)
+        launch_define(k, "DECOUPLED");
+    launch_in(k, "lr", lr);
+    launch_float(k, "momentum", a->momentum);
+    launch_float(k, "decay", a->weight_decay);
 }
 
 static int sgd_ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
                         struct launches *l)
 {
     (void)caps;
-    const struct sgd_attr *a = p->attr;
     int n = (int)shape_count(&p->in[IN_W].shape);
     struct launch *k = launch_add(l, "sgd_ref", "sgd_ref");
-    launch_buffer(k, "w", REF_IN, IN_W, ACCESS_READ_WRITE);
+    launch_sgd(k, p, IN_LR, IN_V);
     launch_in(k, "g", IN_G);
-    launch_in(k, "lr", IN_LR);
-    if (a->momentum != 0) {
-        launch_define(k, "MOMENTUM");
-        launch_buffer(k, "v", REF_IN, IN_V, ACCESS_READ_WRITE);
-    }
-    if (a->nesterov)
-        launch_define(k, "NESTEROV");
-    if (a->decoupled)
-        launch_define(k, "DECOUPLED");
-    launch_float(k, "momentum", a->momentum);
-    launch_float(k, "decay", a->weight_decay);
     launch_int(k, "n", n);
     launch_grid1(k, (size_t)n, (size_t)tv[0]);
     return l->err;
@@ -94,7 +108,7 @@ const struct op op_sgd = {
     .in = {"w", "g", "lr", "v?"},
     .updates = 1 << IN_W | 1 << IN_V,
     .attr_size = sizeof(struct sgd_attr),
-    .attrs = attrs,
+    .attrs = sgd_attrs,
     .infer = sgd_infer,
     .cost = sgd_cost,
     .variants = variants,

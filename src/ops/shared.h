@@ -4,6 +4,8 @@
 
 #include "ops/op.h"
 
+struct sgd_attr; /* ops/attrs.h */
+
 /* ---- Checks for infer ---- */
 
 /* Every named input is float (SHAPE otherwise). */
@@ -109,6 +111,13 @@ int check_target(const struct problem *p, int i);
 /* The arguments target (input `target`), weight (the one behind it, if given), classes, ignored. */
 void launch_nll(struct launch *k, const struct problem *p, int target, int classes,
                 const struct ocelli_nll_params *a);
+
+/* Of an optimiser's step on input 0, struct sgd_attr: all but w's shape. */
+extern const struct attr sgd_attrs[];
+int check_sgd(const struct problem *p, int lr, int v);
+int sgd_flops(const struct sgd_attr *a); /* an element */
+/* The prelude's SGD_PARAMS. */
+void launch_sgd(struct launch *k, const struct problem *p, int lr, int v);
 
 /* kind, alpha, beta of struct ocelli_unary_params; only tanh's have defaults. */
 extern const struct attr unary_attrs[];

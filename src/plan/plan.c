@@ -110,6 +110,7 @@ int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct 
     if (!q->no_fusion) {
         TRY(graph_fold(*out));
         TRY(graph_fuse(*out));
+        TRY(graph_fuse_steps(*out, caps));
         if (!op_is_forced(&op_conv2d, q->variant))
             TRY(graph_layout(*out, caps, q->exact));
         TRY(graph_hoist(*out));

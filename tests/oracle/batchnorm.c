@@ -6,7 +6,9 @@ static void run(const struct problem *p, const double *const *in, double *const 
     const struct ocelli_batchnorm_params *a = p->attr;
     const struct ocelli_shape *s = &p->in[0].shape;
     for (int64_t i = 0; i < shape_count(s); i++) {
-        int64_t c = channel_at(s, i);
+        int64_t c = channel_in(s, i, p->in[4].shape.dim[0]);
+        if (c >= p->in[4].shape.dim[0])
+            continue;
         double scale = in[1] ? in[1][c] : 1, shift = in[2] ? in[2][c] : 0, mean = in[3] ? in[3][c] : 0;
         double r = scale / sqrt(in[4][c] + a->epsilon);
         out[0][i] = (in[0][i] - mean) * r + shift;
@@ -37,7 +39,11 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
 {
     char x[SHAPE_TEXT];
     int c;
-    random_shape(seed, 2, 5, budget, x, &c);
+    bool blocked = pick(seed, 4, 0, 1);
+    if (blocked)
+        random_blocks(seed, budget, x, &c);
+    else
+        random_shape(seed, 2, 5, budget, x, &c);
     text_add(out, "batchnorm x=%s", x);
     if (pick(seed, 1, 0, 3))
         text_add(out, " scale=%d", c);
@@ -46,7 +52,8 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     if (pick(seed, 3, 0, 3))
         text_add(out, " mean=%d", c);
     text_add(out, " variance=%d epsilon=0.001", c);
-    random_epilogue(seed, c, out);
+    if (!blocked)
+        random_epilogue(seed, c, out);
 }
 
 const struct oracle oracle_batchnorm = {

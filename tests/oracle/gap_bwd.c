@@ -10,9 +10,9 @@ static int64_t area_of(const struct problem *p)
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
-    int64_t area = area_of(p);
+    int64_t area = area_of(p), b = p->in[0].shape.rank == 5 ? p->in[0].shape.dim[4] : 1;
     for (int64_t i = 0; i < shape_count(&p->out[0].shape); i++) {
-        out[0][i] = in[0][i / area] / (double)area;
+        out[0][i] = in[0][i / (area * b) * b + i % b] / (double)area;
         mag[0][i] = fabs(out[0][i]);
     }
 }

@@ -1,14 +1,16 @@
 #include "oracle/pool2d.h"
 
+/* `b` channels lie together: 1, or the block. */
+
 /* The element of the plane that a window's maximum comes from: the first NaN, else the first of the
  * largest; -1 where the window has none. */
 static int64_t source(const struct axis *y, const struct axis *x, const double *plane, int64_t oy,
-                      int64_t ox)
+                      int64_t ox, int64_t b)
 {
     int64_t best = -1;
     for (int64_t j = 0; j < y->kernel; j++) {
         for (int64_t i = 0; i < x->kernel; i++) {
-            int64_t iy = axis_tap(y, oy, j), ix = axis_tap(x, ox, i), at = iy * x->in + ix;
+            int64_t iy = axis_tap(y, oy, j), ix = axis_tap(x, ox, i), at = (iy * x->in + ix) * b;
             if (iy < 0 || ix < 0)
                 continue;
             if (best < 0 || plane[at] > plane[best] || (isnan(plane[at]) && !isnan(plane[best])))
@@ -19,7 +21,7 @@ static int64_t source(const struct axis *y, const struct axis *x, const double *
 }
 
 static void spread(const struct axis *y, const struct axis *x, double g, int64_t oy, int64_t ox,
-                   double *d, double *m)
+                   int64_t b, double *d, double *m)
 {
     int64_t n = axis_count(y, oy) * axis_count(x, ox);
     for (int64_t j = 0; j < y->kernel; j++) {
@@ -27,8 +29,8 @@ static void spread(const struct axis *y, const struct axis *x, double g, int64_t
             int64_t iy = axis_tap(y, oy, j), ix = axis_tap(x, ox, i);
             if (iy < 0 || ix < 0)
                 continue;
-            d[iy * x->in + ix] += g / (double)n;
-            m[iy * x->in + ix] += fabs(g) / (double)n;
+            d[(iy * x->in + ix) * b] += g / (double)n;
+            m[(iy * x->in + ix) * b] += fabs(g) / (double)n;
         }
     }
 }
@@ -39,17 +41,19 @@ static void run(const struct problem *p, const double *const *in, double *const 
     const struct ocelli_pool2d_params *a = p->attr;
     const struct ocelli_shape *xs = &p->in[1].shape, *ys = &p->in[0].shape;
     struct axis y = axis_of(xs, ys, a, 0), x = axis_of(xs, ys, a, 1);
-    int64_t area = y.in * x.in, i = 0;
-    for (int64_t plane = 0; plane < ys->dim[0] * ys->dim[1]; plane++) {
-        double *d = out[0] + plane * area, *m = mag[0] + plane * area;
+    const int64_t b = xs->rank == 5 ? xs->dim[4] : 1;
+    for (int64_t plane = 0; plane < ys->dim[0] * ys->dim[1] * b; plane++) {
+        const int64_t first = plane / b * y.in * x.in * b + plane % b;
+        double *d = out[0] + first, *m = mag[0] + first;
+        int64_t i = plane / b * y.out * x.out * b + plane % b;
         for (int64_t oy = 0; oy < y.out; oy++) {
-            for (int64_t ox = 0; ox < x.out; ox++, i++) {
+            for (int64_t ox = 0; ox < x.out; ox++, i += b) {
                 double g = in[0][i];
                 if (a->kind == OCELLI_POOL_AVERAGE) {
-                    spread(&y, &x, g, oy, ox, d, m);
+                    spread(&y, &x, g, oy, ox, b, d, m);
                     continue;
                 }
-                int64_t at = source(&y, &x, in[1] + plane * area, oy, ox);
+                int64_t at = source(&y, &x, in[1] + first, oy, ox, b);
                 if (at >= 0) {
                     d[at] += g;
                     m[at] += fabs(g);

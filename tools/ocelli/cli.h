@@ -162,6 +162,8 @@ int model_find(const char *name, struct model *out);
 int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */
 void model_input(struct model *m, const int input[4]);
+/* A network by name takes the shape of the dataset's images. */
+void model_fit(struct model *m, const struct ocelli_dataset_info *info);
 /* The network's graph. With `train`: input "labels", output "loss" and the optimiser's step. */
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
 /* Weights of a graph: the trained ones, the file's, or new ones from the seed. */
@@ -187,8 +189,8 @@ struct data_args {
  * says other. An exit status (samples.c). */
 int data_open(const struct cli *cli, const struct data_args *a, const int image[3],
               enum ocelli_split split, struct ocelli_dataset **out);
-/* Says how many images were skipped, on standard error. */
-void data_report(const struct cli *cli, const struct ocelli_dataset *ds);
+/* Says how many images were skipped in both, on standard error; either may be NULL. */
+void data_report(const struct cli *cli, const struct ocelli_dataset *a, const struct ocelli_dataset *b);
 /* Entries for a table of options; `at` is where the struct lies in the command's arguments. */
 #define DATA_OPTIONS(at)                                                                           \
     {"data", OPT_TEXT, (at) + offsetof(struct data_args, name), .arg = "DATASET",                  \

@@ -39,6 +39,7 @@ struct bench {
     double flops;
     struct ocelli_plan_memory mem;
     double *layer_ms; /* medians, one a step */
+    json_t *losses;   /* mean loss of each step of the warm-up, where there is one */
 };
 
 static int by_value(const void *a, const void *b)
@@ -113,13 +114,32 @@ static int run_once(struct bench *b)
     return err ? err : ocelli_device_finish(b->dev);
 }
 
+/* Notes the mean loss of the run before, if this is training. */
+static int note_loss(struct bench *b)
+{
+    struct ocelli_tensor *t = ocelli_plan_tensor(b->plan, "loss");
+    size_t n = t ? ocelli_tensor_bytes(t) / sizeof(float) : 0;
+    float *v = calloc(n + 1, sizeof(*v));
+    double sum = 0;
+    int err = v ? 0 : OCELLI_ERR_MEMORY;
+
+    if (err == 0 && t && (err = ocelli_tensor_read(t, v, n * sizeof(*v))) == 0) {
+        for (size_t i = 0; i < n; i++)
+            sum += (double)v[i];
+        json_array_append_new(b->losses, json_number(sum / (double)n));
+    }
+    free(v);
+    return err;
+}
+
 static int time_runs(struct bench *b, int runs)
 {
     double *t = calloc((size_t)runs, sizeof(*t));
     int err = t ? 0 : OCELLI_ERR_MEMORY;
 
     for (int i = 0; err == 0 && i < WARM_UP_RUNS; i++)
-        err = run_once(b);
+        if ((err = run_once(b)) == 0)
+            err = note_loss(b);
     double busy = processor_seconds();
     for (int i = 0; err == 0 && i < runs; i++) {
         double start = now_seconds();
@@ -271,13 +291,13 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
             err = layer_rows(cli, b, layers);
         if (err == 0)
             return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "model",
+                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o}", "model",
                 m->net.net, "device", info->name, "batch", a->batch, "train", (int)a->train, "runs",
                 a->runs, "median_ms", json_number(b->median), "min_ms", json_number(b->min),
                 "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy), "gflops",
                 json_number(giga(b->flops, b->median)), "setup_ms", json_number(b->setup_ms),
                 "images_per_second", json_number(1e3 * a->batch / b->median), "peak_bytes",
-                (json_int_t)b->mem.peak, "layers", layers));
+                (json_int_t)b->mem.peak, "losses", b->losses, "layers", layers));
     } else {
         out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
             a->train ? "training step" : "prediction", b->median, b->min, b->p90);
@@ -295,17 +315,17 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
 static int run(struct cli *cli, const void *args)
 {
     struct bench_args with = *(const struct bench_args *)args, *a = &with;
-    struct bench b = {0};
+    struct bench b = {.losses = json_array()};
     struct ocelli_graph *g = NULL;
     struct ocelli_weights *w = NULL;
     struct model m;
     int status, err;
 
     if ((status = model_find(cli->operand[0], &m)) != EXIT_DONE)
-        return status;
+        goto out;
     m.net.params.batch = a->batch;
     if ((status = model_graph(&m, a->train, &g)) != EXIT_DONE)
-        return status;
+        goto out;
     struct ocelli_port first; /* a file may have its own batch */
     if (m.onnx && ocelli_graph_input(g, 0, &first) == 0 && first.shape.rank > 1)
         with.batch = (int)first.shape.dim[0];
@@ -321,6 +341,7 @@ static int run(struct cli *cli, const void *args)
     status = err ? cli_failed(NULL, err) : report(cli, a, &m, &b);
 out:
     free(b.layer_ms);
+    json_decref(b.losses);
     ocelli_plan_destroy(&b.plan);
     ocelli_weights_destroy(&w);
     ocelli_graph_destroy(&g);

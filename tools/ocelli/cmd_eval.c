@@ -58,17 +58,6 @@ static int report(const struct cli *cli, const struct eval_args *a, const struct
     return EXIT_DONE;
 }
 
-/* A network by name takes the shape of the dataset's images. */
-static void fit(struct model *m, const struct ocelli_dataset_info *info)
-{
-    if (m->dir || m->onnx)
-        return;
-    m->net.params.channels = info->channels;
-    m->net.params.height = info->height;
-    m->net.params.width = info->width;
-    m->net.params.classes = info->classes;
-}
-
 static int run(struct cli *cli, const void *args)
 {
     const struct eval_args *a = args;
@@ -88,7 +77,7 @@ static int run(struct cli *cli, const void *args)
     if ((status = model_image(&m, image)) != EXIT_DONE ||
         (status = data_open(cli, &a->data, image, OCELLI_TEST, &ds)) != EXIT_DONE)
         return status;
-    fit(&m, ocelli_dataset_get_info(ds));
+    model_fit(&m, ocelli_dataset_get_info(ds));
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         goto out;
     if (m.onnx) {
@@ -124,7 +113,8 @@ static int run(struct cli *cli, const void *args)
         status = err ? cli_failed(NULL, err) : report(cli, a, &m, &r);
     }
 out:
-    data_report(cli, ds);
+    if (a->data.skip_bad)
+        data_report(cli, ds, NULL);
     ocelli_weights_destroy(&w);
     ocelli_graph_destroy(&g);
     ocelli_dataset_close(&ds);

@@ -199,7 +199,8 @@ static int train(struct session *s)
     progress_show(0, "compiling kernels");
     err = ocelli_train(s->dev[0], s->train, s->test, &p, &r);
     progress_end();
-    data_report(s->cli, s->train);
+    if (s->args->data.skip_bad)
+        data_report(s->cli, s->train, s->test);
     if (s->steps && (ferror(s->steps) | fclose(s->steps)) != 0)
         return cli_error("%s: cannot write: %s", a->log_steps, strerror(errno));
     if (err == OCELLI_ERR_CANCELLED) {

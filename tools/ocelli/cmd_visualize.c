@@ -26,10 +26,7 @@ static const struct option_spec options[] = {
      .help = "how the picture is prepared, as for classify"},
     {"input", OPT_SHAPE, ARG(input), .arg = "NxCxHxW",
      .help = "the network's input, where its file leaves it open"},
-    {"data", OPT_TEXT, ARG(data), .arg = "DATASET",
-     .help = "count on its test images which class is taken for which"},
-    {"data-dir", OPT_TEXT, ARG(data_dir), .arg = "DIR",
-     .help = "where its files are (default: where the system's package puts them)"},
+    DATA_OPTIONS(ARG(data)),
     {0},
 };
 #undef ARG
@@ -49,24 +46,20 @@ static void count(void *user, int64_t i, int label, int predicted)
         c->counts[label * c->n + predicted]++;
 }
 
-static int evaluate(struct visualize *v, const struct ocelli_dataset *ds, struct confusion *c,
-                    struct ocelli_eval_result *r)
+static int evaluate(struct visualize *v, struct confusion *c, struct ocelli_eval_result *r)
 {
     const struct ocelli_eval_params p = {.batch = 500, .prediction = count, .user = c};
     if (v->m.onnx)
-        return eval_onnx(&v->m, v->dev, ds, 1 / 255.0f, &p, r);
-    int err = ocelli_eval(v->dev, &v->m.net, v->w, ds, &p, r);
+        return eval_onnx(&v->m, v->dev, v->ds, 1 / 255.0f, &p, r);
+    int err = ocelli_eval(v->dev, &v->m.net, v->w, v->ds, &p, r);
     return err ? cli_failed(NULL, err) : EXIT_DONE;
 }
 
 int show_confusion(struct visualize *v)
 {
-    struct ocelli_dataset *ds = NULL;
     struct ocelli_eval_result r;
-    int status, err = ocelli_dataset_open(&ds, v->args->data, v->args->data_dir, OCELLI_TEST);
-    if (err)
-        return cli_failed(NULL, err);
-    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(ds);
+    int status;
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(v->ds);
     struct confusion c = {calloc((size_t)info->classes * (size_t)info->classes, sizeof(int64_t)),
                           info->classes};
     if (info->classes > MAX_CLASSES)
@@ -74,7 +67,7 @@ int show_confusion(struct visualize *v)
                            MAX_CLASSES);
     else if (!c.counts)
         status = cli_error("visualize: out of memory");
-    else if ((status = evaluate(v, ds, &c, &r)) == EXIT_DONE) {
+    else if ((status = evaluate(v, &c, &r)) == EXIT_DONE) {
         const char *path = page_add(&v->page, "confusion.svg", "Which class is taken for which");
         page_say(&v->page,
                  "%lld test images of %s, %.2f %% are right. Rows: what they are; columns: what "
@@ -83,41 +76,53 @@ int show_confusion(struct visualize *v)
         status = path ? matrix_write(c.counts, c.n, info->class_names, path) : EXIT_FAILED;
     }
     free(c.counts);
-    ocelli_dataset_close(&ds);
     return status;
 }
 
 /* ---- Curves ---- */
 
-/* Training drew them from metrics.csv after each epoch. */
-static int show_curves(struct visualize *v)
+/* A file of the training directory; none: training has not written one. */
+static int show_copy(struct visualize *v, const char *file, const char *title)
 {
-    char from[PATH_MAX], *text = NULL;
+    char from[PATH_MAX], block[4096], *text = NULL;
     size_t bytes = 0, n;
-    char block[4096];
     int status = EXIT_DONE;
-    snprintf(from, sizeof(from), "%s/curves.svg", v->m.dir);
+    snprintf(from, sizeof(from), "%s/%s", v->m.dir, file);
     FILE *f = fopen(from, "rb"), *copy = f ? open_memstream(&text, &bytes) : NULL;
     if (!f)
-        return EXIT_DONE; /* no epoch is finished yet */
+        return EXIT_DONE;
     while (copy && (n = fread(block, 1, sizeof(block), f)) > 0)
         fwrite(block, 1, n, copy);
     bool bad = ferror(f) || !copy;
     fclose(f);
     if ((copy && fclose(copy) != 0) || bad)
         status = cli_error("%s: cannot read", from);
-    const char *path = status == EXIT_DONE ? page_add(&v->page, "curves.svg", "Training") : NULL;
+    const char *path = status == EXIT_DONE ? page_add(&v->page, file, title) : NULL;
     if (path)
         status = file_write(path, text, bytes);
     free(text);
     return status;
 }
 
+/* Training drew them, from its metrics.csv and gradients.csv, after each epoch. */
+static int show_curves(struct visualize *v)
+{
+    int status = show_copy(v, "curves.svg", "Training");
+    return status == EXIT_DONE ? show_copy(v, "gradients.svg", "Norms of the gradients") : status;
+}
+
 /* ---- All of it ---- */
 
 static int load(struct visualize *v)
 {
-    int status;
+    int status, image[3];
+    if (v->args->data.name) {
+        if ((status = model_image(&v->m, image)) != EXIT_DONE ||
+            (status = data_open(v->cli, &v->args->data, image, OCELLI_TEST, &v->ds)) != EXIT_DONE)
+            return status;
+        data_report(v->cli, v->ds, NULL);
+        model_fit(&v->m, ocelli_dataset_get_info(v->ds));
+    }
     if ((status = model_graph(&v->m, false, &v->g)) != EXIT_DONE ||
         (status = device_get(v->cli, false, &v->dev)) != EXIT_DONE)
         return status;
@@ -161,13 +166,14 @@ static int run(struct cli *cli, const void *args)
     status = show_filters(&v);
     if (status == EXIT_DONE && v.args->image)
         status = show_image(&v);
-    if (status == EXIT_DONE && v.args->data)
+    if (status == EXIT_DONE && v.ds)
         status = show_confusion(&v);
     if (status == EXIT_DONE && v.m.dir)
         status = show_curves(&v);
     if (status == EXIT_DONE && (status = page_write(&v.page)) == EXIT_DONE)
         status = report(&v);
 out:
+    ocelli_dataset_close(&v.ds);
     ocelli_weights_destroy(&v.w);
     ocelli_graph_destroy(&v.g);
     return device_done(cli, &v.dev, status);

@@ -185,6 +185,16 @@ static int load_onnx(const struct model *m, struct ocelli_graph **out)
     return ocelli_onnx_load(out, m->onnx, &p);
 }
 
+void model_fit(struct model *m, const struct ocelli_dataset_info *info)
+{
+    if (m->dir || m->onnx)
+        return;
+    m->net.params.channels = info->channels;
+    m->net.params.height = info->height;
+    m->net.params.width = info->width;
+    m->net.params.classes = info->classes;
+}
+
 int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
 {
     int err;

@@ -51,7 +51,8 @@ int samples_write(const struct ocelli_dataset *ds, int n, const char *dir)
         int label = 0, err;
 
         if ((err = ocelli_dataset_get(ds, i, planes, &label)) != 0) {
-            status = cli_failed(NULL, err);
+            if (ocelli_dataset_bad(ds) == 0) /* else it was said that some are skipped */
+                status = cli_failed(NULL, err);
         } else if ((status = sample_path(path, dir, i, info->class_names[label])) == EXIT_DONE) {
             interleave(info, planes, pixels);
             if ((err = ocelli_image_write(&im, path)) != 0)
@@ -81,9 +82,9 @@ int data_open(const struct cli *cli, const struct data_args *a, const int image[
     return err ? cli_failed(NULL, err) : EXIT_DONE;
 }
 
-void data_report(const struct cli *cli, const struct ocelli_dataset *ds)
+void data_report(const struct cli *cli, const struct ocelli_dataset *a, const struct ocelli_dataset *b)
 {
-    int64_t bad = ds ? ocelli_dataset_bad(ds) : 0;
+    int64_t bad = (a ? ocelli_dataset_bad(a) : 0) + (b ? ocelli_dataset_bad(b) : 0);
 
     if (bad > 0 && !cli->quiet)
         fprintf(stderr, "ocelli: %lld images could not be read and were skipped\n", (long long)bad);

@@ -26,7 +26,6 @@ struct session {
     bool headed;
 };
 
-
 /* Words that stand for the library's numbers. */
 extern const char *const train_optimizers[], *const train_schedules[];
 

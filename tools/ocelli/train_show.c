@@ -7,6 +7,7 @@
 #include "train_session.h"
 
 #define SHOWN_IMAGES 10
+#define MAX_SHOWN 64 /* larger ones do not fit on a terminal */
 
 void train_introduce(const struct session *s)
 {
@@ -17,9 +18,9 @@ void train_introduce(const struct session *s)
 
     if (s->cli->json || s->cli->quiet)
         return;
-    out("%s on %s: %lld training and %lld test images of %dx%dx%d, %d classes\n", s->net, a->data.name,
-        (long long)train->count, (long long)test->count, train->channels, train->height,
-        train->width, train->classes);
+    out("%s on %s: %lld training and %lld test images of %dx%dx%d, %d classes\n", s->net,
+        a->data.name, (long long)train->count, (long long)test->count, train->channels,
+        train->height, train->width, train->classes);
     out("batch %d, %s, learning rate %g (%s), momentum %g, seed %llu\n", a->batch,
         train_optimizers[a->optimizer], a->lr, train_schedules[a->schedule], a->momentum,
         (unsigned long long)s->cli->seed);
@@ -77,12 +78,15 @@ static int enough(void *user, int64_t done, int64_t count)
 /* Ten test images as the checkpoint that was written sees them. */
 static int show_images(const struct session *s)
 {
+    const struct ocelli_dataset_info *info = ocelli_dataset_get_info(s->test);
     struct sample sample = {0};
     struct ocelli_graph *g = NULL;
     struct ocelli_weights *w = NULL;
     struct model m;
     int status = model_find(s->out, &m), err;
 
+    if (info->height > MAX_SHOWN || info->width > MAX_SHOWN)
+        return EXIT_DONE;
     m.dir = s->out;
     if (status == EXIT_DONE && (status = model_graph(&m, false, &g)) == EXIT_DONE &&
         (status = model_weights(s->cli, &m, s->dev[0], g, &w)) == EXIT_DONE) {
@@ -139,9 +143,10 @@ int train_report(struct session *s, const struct ocelli_train_result *r)
     int status = show_images(s);
     if (status != EXIT_DONE)
         return status;
-    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg%s, and these images in samples.\n"
-        "Next, for instance:\n", s->out,
-        s->args->log_gradients ? ", gradients.csv, gradients.svg" : "");
+    out("\nIn %s: checkpoint, model.onnx, labels.txt, metrics.csv, curves.svg%s, and these images "
+        "in samples.\n"
+        "Next, for instance:\n",
+        s->out, s->args->log_gradients ? ", gradients.csv, gradients.svg" : "");
     out("  %s classify %s %s/samples/*.png\n", program, s->out, s->out);
     out("  %s eval %s --data %s\n", program, s->out, a->data.name);
     out("  %s train %s --data %s --epochs 10 --schedule cosine --out %s-10\n", program, s->net,
@@ -149,4 +154,3 @@ int train_report(struct session *s, const struct ocelli_train_result *r)
     out("  %s bench %s --layers\n", program, s->net);
     return EXIT_DONE;
 }
-

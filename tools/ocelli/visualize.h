@@ -31,7 +31,7 @@ struct section {
 struct page {
     const char *dir;
     char heading[96];
-    struct section section[8];
+    struct section section[10];
     int n;
 };
 /* The path of a new section's file; NULL where it is too long (a message was printed). */
@@ -45,8 +45,9 @@ int file_write(const char *path, const char *text, size_t bytes);
 /* ---- The network (visualize_net.c) ---- */
 
 struct visualize_args {
-    const char *out, *image, *layer, *preprocess, *data, *data_dir;
+    const char *out, *image, *layer, *preprocess;
     int top, input[4];
+    struct data_args data;
 };
 
 struct visualize {
@@ -56,6 +57,7 @@ struct visualize {
     struct ocelli_device *dev;
     struct ocelli_graph *g;
     struct ocelli_weights *w;
+    struct ocelli_dataset *ds; /* NULL: none */
     struct page page;
 };
 /* A convolution with what follows it up to its activation. */

@@ -1,0 +1,133 @@
+/* One operation of oneDNN, timed: for tools/compare.
+ *
+ *     dnnl gemm M N K                                  weights in the layout it likes best
+ *     dnnl conv direct|winograd N C H W M R S PAD STRIDE
+ *
+ * Prints the median milliseconds of a run, on the clock and of processor time. */
+#define _GNU_SOURCE
+#include <dnnl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUNDS 15
+#define CHECK(call)                                      \
+    do {                                                 \
+        dnnl_status_t s_ = (call);                       \
+        if (s_ != dnnl_success) {                        \
+            fprintf(stderr, "%s: %d\n", #call, (int)s_); \
+            exit(1);                                     \
+        }                                                \
+    } while (0)
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+
+static double seconds(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Memory in the layout that the primitive asks for, filled with small numbers. */
+static dnnl_exec_arg_t operand(const_dnnl_primitive_desc_t pd, dnnl_query_t what, int arg)
+{
+    const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(pd, what, 0);
+    dnnl_exec_arg_t a = {arg, NULL};
+    void *p;
+    CHECK(dnnl_memory_create(&a.memory, md, engine, DNNL_MEMORY_ALLOCATE));
+    CHECK(dnnl_memory_get_data_handle(a.memory, &p));
+    for (size_t i = 0; i < dnnl_memory_desc_get_size(md) / sizeof(float); i++)
+        ((float *)p)[i] = (float)(i % 17) / 16 - 0.5f;
+    return a;
+}
+
+static void time_it(const_dnnl_primitive_desc_t pd)
+{
+    double wall[ROUNDS], busy[ROUNDS];
+    dnnl_primitive_t run;
+    const dnnl_exec_arg_t args[] = {operand(pd, dnnl_query_src_md, DNNL_ARG_SRC),
+                                    operand(pd, dnnl_query_weights_md, DNNL_ARG_WEIGHTS),
+                                    operand(pd, dnnl_query_dst_md, DNNL_ARG_DST)};
+    CHECK(dnnl_primitive_create(&run, pd));
+    int n = 1;
+    for (int r = -2; r < ROUNDS; r++) {
+        const double w = seconds(CLOCK_MONOTONIC), b = seconds(CLOCK_PROCESS_CPUTIME_ID);
+        for (int i = 0; i < n; i++)
+            CHECK(dnnl_primitive_execute(run, stream, 3, args));
+        CHECK(dnnl_stream_wait(stream));
+        const double took = seconds(CLOCK_MONOTONIC) - w;
+        if (r < 0) { /* rounds of 20 ms */
+            n = took / n < 0.02 ? (int)(0.02 * n / took) + 1 : 1;
+            continue;
+        }
+        wall[r] = took / n;
+        busy[r] = (seconds(CLOCK_PROCESS_CPUTIME_ID) - b) / n;
+    }
+    qsort(wall, ROUNDS, sizeof(*wall), by_value);
+    qsort(busy, ROUNDS, sizeof(*busy), by_value);
+    printf("%.6f %.6f\n", 1e3 * wall[ROUNDS / 2], 1e3 * busy[ROUNDS / 2]);
+}
+
+static dnnl_memory_desc_t any(int rank, const dnnl_dim_t *dims, dnnl_format_tag_t tag)
+{
+    dnnl_memory_desc_t md;
+    CHECK(dnnl_memory_desc_init_by_tag(&md, rank, dims, dnnl_f32, tag));
+    return md;
+}
+
+static dnnl_primitive_desc_t gemm(const dnnl_dim_t *v)
+{
+    const dnnl_memory_desc_t a = any(2, (dnnl_dim_t[]){v[0], v[2]}, dnnl_ab),
+                             b = any(2, (dnnl_dim_t[]){v[2], v[1]}, dnnl_format_tag_any),
+                             y = any(2, (dnnl_dim_t[]){v[0], v[1]}, dnnl_ab);
+    dnnl_matmul_desc_t d;
+    dnnl_primitive_desc_t pd;
+    CHECK(dnnl_matmul_desc_init(&d, &a, &b, NULL, &y));
+    CHECK(dnnl_primitive_desc_create(&pd, &d, NULL, engine, NULL));
+    return pd;
+}
+
+static dnnl_primitive_desc_t conv(dnnl_alg_kind_t kind, const dnnl_dim_t *v)
+{
+    const dnnl_dims_t pad = {v[7], v[7]}, stride = {v[8], v[8]};
+    const dnnl_dim_t h = (v[2] + 2 * v[7] - v[5]) / v[8] + 1,
+                     w = (v[3] + 2 * v[7] - v[6]) / v[8] + 1;
+    const dnnl_memory_desc_t x = any(4, v, dnnl_format_tag_any),
+                             f = any(4, (dnnl_dim_t[]){v[4], v[1], v[5], v[6]},
+                                     dnnl_format_tag_any),
+                             y = any(4, (dnnl_dim_t[]){v[0], v[4], h, w}, dnnl_format_tag_any);
+    dnnl_convolution_desc_t d;
+    dnnl_primitive_desc_t pd;
+    CHECK(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, kind, &x, &f, NULL, &y,
+                                             stride, pad, pad));
+    CHECK(dnnl_primitive_desc_create(&pd, &d, NULL, engine, NULL));
+    return pd;
+}
+
+int main(int argc, char **argv)
+{
+    dnnl_dim_t v[16] = {0};
+    const int first = argc > 1 && strcmp(argv[1], "conv") == 0 ? 3 : 2;
+    if (argc != (first == 3 ? 12 : 5)) {
+        fprintf(stderr, "usage: gemm M N K | conv direct|winograd N C H W M R S PAD STRIDE\n");
+        return 2;
+    }
+    for (int i = first; i < argc; i++)
+        v[i - first] = atoll(argv[i]);
+    CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+    time_it(first == 2 ? gemm(v)
+                       : conv(strcmp(argv[2], "winograd") ? dnnl_convolution_direct
+                                                          : dnnl_convolution_winograd,
+                              v));
+    return 0;
+}
