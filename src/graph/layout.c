@@ -206,8 +206,10 @@ int graph_layout(struct graph *g, const struct caps *caps, bool exact)
         l.blocked[v] = OCELLI_NONE;
         l.plain[v] = g->value[v].node < 0;
     }
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         old[i] = g->node[i];
+        l.trains = l.trains || old[i].op->updates;
+    }
     g->n_nodes = 0;
     for (int i = 0; i < n; i++) {
         g->layer = old[i].name;

@@ -18,6 +18,7 @@ struct layout {
     bool *plain;  /* it is there as it was */
     bool *packed; /* it is the weight of a convolution that is blocked */
     bool any;     /* some convolution is */
+    bool trains;  /* there are gradients to come */
 };
 
 /* ---- Values ---- */

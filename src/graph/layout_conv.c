@@ -18,6 +18,13 @@ static bool fits_with_bias(const struct layout *l, struct node n)
     return layout_epilogue_fits(l, &n);
 }
 
+/* In training, dx of few channels would be mostly padding, and stand between two reorders. */
+static bool is_mostly_padding(const struct layout *l, const struct conv2d *c, int x)
+{
+    return l->trains && !is_blocked(l, x) && l->g->value[x].node >= 0 &&
+           2 * c->in_c * c->groups < l->v;
+}
+
 int layout_conv(struct layout *l, const struct node *n, bool *done)
 {
     struct graph *g = l->g;
@@ -31,7 +38,7 @@ int layout_conv(struct layout *l, const struct node *n, bool *done)
         return 0;
     TRY(conv2d_geometry(&c, "conv2d", shape_of(l, x), shape_of(l, w), conv));
     const struct conv2d_choice k = conv2d_choose(&c, l->caps, is_blocked(l, x), l->exact);
-    if (!k.blocked)
+    if (!k.blocked || is_mostly_padding(l, &c, x))
         return 0;
     *done = l->packed[w] = l->any = true;
     attr.form = (int)k.form;
