@@ -18,7 +18,8 @@ __kernel void conv2d_blocked_bwd_data_ref(__global float *restrict dx,
     for (int m = 0; m < out_c; m++) {
         const int ch = group * out_c + m;
         __global const float *yc =
-            dy + (size_t)(img * (GROUPS * out_c / Y_BLOCK) + ch / Y_BLOCK) * out_h * out_w * Y_BLOCK +
+            dy +
+            (size_t)(img * (GROUPS * out_c / Y_BLOCK) + ch / Y_BLOCK) * out_h * out_w * Y_BLOCK +
             ch % Y_BLOCK;
         for (int r = 0; r < KH; r++) {
             const int h = ih + PT - r * DH, oh = h / SH;

@@ -4,7 +4,8 @@
  *
  * Defines: VW, KW, SW, DW. */
 
-/* acc += the products of one row; x is its row r taps down. Columns [lo, hi) have all their taps. */
+/* acc += the products of one row; x is its row r taps down. Columns [lo, hi) have all their taps.
+ */
 static inline void add_row(VF acc[KW], __global const float *x, __global const float *dy, int lo,
                            int hi, int in_w, int out_w, int pl)
 {
@@ -29,11 +30,10 @@ static inline void add_row(VF acc[KW], __global const float *x, __global const f
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv2d_blocked_bwd_weights_depthwise(__global float *restrict part, __global const float *restrict x,
-                                     __global const float *restrict dy, int units, int chunk,
-                                     int rows, int in_h, int in_w, int out_h, int out_w, int kh,
-                                     int sh, int dh, int pt, int pl)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_blocked_bwd_weights_depthwise(
+    __global float *restrict part, __global const float *restrict x,
+    __global const float *restrict dy, int units, int chunk, int rows, int in_h, int in_w,
+    int out_h, int out_w, int kh, int sh, int dh, int pt, int pl)
 {
     const int u0 = (int)get_global_id(0) * chunk, u1 = min(u0 + chunk, units);
     const int block = get_global_id(1), blocks = get_global_size(1);

@@ -1,20 +1,21 @@
-/* conv2d_blocked_bwd_weights on CPUs: register tiles of TC input channels (of a plain x: rows of its
- * filter) by TS taps of a row by NV vectors of output channels.
+/* conv2d_blocked_bwd_weights on CPUs: register tiles of TC input channels (of a plain x: rows of
+ * its filter) by TS taps of a row by NV vectors of output channels.
  *
  * A unit is a band of `rows` output rows of one image. A work-item adds up `chunk` units for some
  * blocks of input channels and some of output channels, `hold` units at a time: the rows of x that
- * they meet are copied to local memory with zeros around them, then each pixel's vectors of dy times
- * TC * TS numbers of x go to the sums of a tile, over all pixels of those units, which the first-level
- * cache holds. Between two times the sums wait in `part`. FLAT, a 1x1 filter of stride 1 without
- * padding, reads x in place.
+ * they meet are copied to local memory with zeros around them, then each pixel's vectors of dy
+ * times TC * TS numbers of x go to the sums of a tile, over all pixels of those units, which the
+ * first-level cache holds. Between two times the sums wait in `part`. FLAT, a 1x1 filter of stride
+ * 1 without padding, reads x in place.
  *
  * One work-item may have all units of its channels: it writes dw itself (WHOLE). Otherwise a second
- * launch adds up what the `parts` of the units gave, in order: the result depends neither on threads
- * nor on timing.
+ * launch adds up what the `parts` of the units gave, in order: the result depends neither on
+ * threads nor on timing.
  *
  * A block of x is XC channels: VW, or where x is plain (X_BLOCK 1) all of them.
- * Defines: VW, X_BLOCK, XC, TC, TS, NV; SW, columns of the copy from pixel to pixel; DW; of a plain x
- * KH, and floats of a copied channel, PLANE, and between rows of the filter, LINE; FLAT, WHOLE. */
+ * Defines: VW, X_BLOCK, XC, TC, TS, NV; SW, columns of the copy from pixel to pixel; DW; of a plain
+ * x KH, and floats of a copied channel, PLANE, and between rows of the filter, LINE; FLAT, WHOLE.
+ */
 #ifdef FLAT
 #define XPTR __global const float *
 #else
@@ -28,6 +29,28 @@
 #define CHANNEL(q) (q)
 #define SUM_OF(q, r, s) ((((r)*kw + (s)) * XC + (q)) * VW)
 #endif
+
+/* The sums of the tile at channel q, row r, column s: as they wait in `part`, or zeros. */
+static inline void load_sums(VF acc[TC * TS][NV], __global const float *part, bool none, int q,
+                             int r, int s, int kw, int block)
+{
+#pragma unroll
+    for (int i = 0; i < TC * TS; i++)
+#pragma unroll
+        for (int v = 0; v < NV; v++)
+            acc[i][v] =
+                none ? (VF)(0.0f) : vf_load(part + v * block + SUM_OF(q + i % TC, r, s + i / TC));
+}
+
+static inline void store_sums(VF acc[TC * TS][NV], __global float *part, int q, int r, int s,
+                              int kw, int block)
+{
+#pragma unroll
+    for (int i = 0; i < TC * TS; i++)
+#pragma unroll
+        for (int v = 0; v < NV; v++)
+            vf_store(acc[i][v], part + v * block + SUM_OF(q + i % TC, r, s + i / TC));
+}
 
 /* acc += dy times x over rows of cols pixels. */
 static inline void multiply(VF acc[TC * TS][NV], XPTR x, __global const float *dy, int dy_block,
@@ -46,14 +69,14 @@ static inline void multiply(VF acc[TC * TS][NV], XPTR x, __global const float *d
             for (int i = 0; i < TC * TS; i++)
 #pragma unroll
                 for (int v = 0; v < NV; v++)
-                    acc[i][v] = FMA((VF)(p[CHANNEL(i % TC) + i / TC * DW * X_BLOCK]), d[v],
-                                    acc[i][v]);
+                    acc[i][v] =
+                        FMA((VF)(p[CHANNEL(i % TC) + i / TC * DW * X_BLOCK]), d[v], acc[i][v]);
         }
     }
 }
 
-/* Rows of dw: nm filters of n = channels * taps numbers, from sums of XC x VW a tap; `parts` of them,
- * part_step apart. `row` leads from filter to filter. */
+/* Rows of dw: nm filters of n = channels * taps numbers, from sums of XC x VW a tap; `parts` of
+ * them, part_step apart. `row` leads from filter to filter. */
 static inline void unpack(__global float *dw, __global const float *part, int parts,
                           size_t part_step, int n, int taps, int nm, int row)
 {
@@ -107,14 +130,12 @@ static inline void copy_x(__local float *u, __global const float *x, int lines, 
 #endif
 
 /* in_c and out_c are those of a group. */
-__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
-                                  __global const float *restrict x,
-                                  __global const float *restrict dy, int units, int chunk, int hold,
-                                  int rows, int in_c, int in_h, int in_w, int out_c, int out_h,
-                                  int out_w, int kh, int kw, int row_step, int copy_h, int copy_w,
-                                  int dh, int pt, int pl, int c_each, int m_each, int c_step,
-                                  int m_step, __local float *restrict u)
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_blocked_bwd_weights_direct(
+    DW_PARAM __global float *restrict part, __global const float *restrict x,
+    __global const float *restrict dy, int units, int chunk, int hold, int rows, int in_c, int in_h,
+    int in_w, int out_c, int out_h, int out_w, int kh, int kw, int row_step, int copy_h, int copy_w,
+    int dh, int pt, int pl, int c_each, int m_each, int c_step, int m_step,
+    __local float *restrict u)
 {
     const int c_blocks = (in_c + XC - 1) / XC, m_blocks = (out_c + VW - 1) / VW;
     const int c_items = (c_blocks + c_each - 1) / c_each;
@@ -157,7 +178,8 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
             for (int i = 0; i < held; i++) {
                 const int img = (u0 + i) / bands, row0 = (u0 + i) % bands * rows;
                 copy_x(u + i * unit,
-                       x + ((size_t)(img * groups + group) * x_blocks + (X_BLOCK == 1 ? 0 : c)) * area,
+                       x + ((size_t)(img * groups + group) * x_blocks + (X_BLOCK == 1 ? 0 : c)) *
+                               area,
                        (min(rows, out_h - row0) - 1) * row_step + (kh - 1) * dh + 1,
                        row0 * row_step * copy_h - pt, in_c, in_h, in_w, width, copy_h, copy_w, pl);
             }
@@ -168,13 +190,7 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
                     for (int s = 0; s < kw; s += TS) {
                         for (int q = 0; q < channels; q += TC) {
                             VF acc[TC * TS][NV];
-#pragma unroll
-                            for (int i = 0; i < TC * TS; i++)
-#pragma unroll
-                                for (int v = 0; v < NV; v++)
-                                    acc[i][v] = u0 == u_first
-                                                    ? (VF)(0.0f)
-                                                    : vf_load(sums + v * tile + SUM_OF(q + i % TC, r, s + i / TC));
+                            load_sums(acc, sums, u0 == u_first, q, r, s, kw, tile);
                             for (int i = 0; i < held; i++) {
                                 const int img = (u0 + i) / bands, row0 = (u0 + i) % bands * rows;
                                 const int n = min(rows, out_h - row0);
@@ -182,18 +198,16 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
                                 __global const float *d =
                                     dy + (plane * m_blocks + m) * dy_block + row0 * out_w * VW;
 #ifdef FLAT
-                                multiply(acc, x + (plane * c_blocks + c) * area + row0 * pitch + q, d,
-                                         dy_block, 1, n * out_w, 0);
+                                multiply(acc, x + (plane * c_blocks + c) * area + row0 * pitch + q,
+                                         d, dy_block, 1, n * out_w, 0);
 #else
-                                multiply(acc, u + i * unit + r * dh * pitch + s * DW * X_BLOCK + CHANNEL(q),
+                                multiply(acc,
+                                         u + i * unit + r * dh * pitch + s * DW * X_BLOCK +
+                                             CHANNEL(q),
                                          d, dy_block, n, out_w, row_step * pitch);
 #endif
                             }
-#pragma unroll
-                            for (int i = 0; i < TC * TS; i++)
-#pragma unroll
-                                for (int v = 0; v < NV; v++)
-                                    vf_store(acc[i][v], sums + v * tile + SUM_OF(q + i % TC, r, s + i / TC));
+                            store_sums(acc, sums, q, r, s, kw, tile);
                         }
                     }
                 }
@@ -213,8 +227,9 @@ conv2d_blocked_bwd_weights_direct(DW_PARAM __global float *restrict part,
 
 /* A work-item unpacks one tile of one group. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
-conv2d_blocked_bwd_weights_direct_sum(__global float *restrict dw, __global const float *restrict part,
-                                      int parts, int in_c, int out_c, int taps)
+conv2d_blocked_bwd_weights_direct_sum(__global float *restrict dw,
+                                      __global const float *restrict part, int parts, int in_c,
+                                      int out_c, int taps)
 {
     const int m = (int)get_global_id(0), c = (int)get_global_id(1), group = (int)get_global_id(2);
     const int m_blocks = get_global_size(0), c_blocks = get_global_size(1);

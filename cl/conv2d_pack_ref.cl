@@ -58,7 +58,8 @@ __kernel void conv2d_pack_ref(__global float *restrict y, __global const float *
     float g[TAPS * TAPS], rows[WINDOW * TAPS], all[PLACES];
     for (int j = 0; j < TAPS * TAPS; j++)
         g[j] = m < filters && c < depth
-                   ? w[(size_t)(m / per) * group + (size_t)(m % per) * lane + (size_t)c * in + TAP(j)]
+                   ? w[(size_t)(m / per) * group + (size_t)(m % per) * lane + (size_t)c * in +
+                       TAP(j)]
                    : 0.0f;
     for (int j = 0; j < TAPS; j++)
         spread(rows + j, TAPS, g + j, TAPS);
@@ -69,7 +70,8 @@ __kernel void conv2d_pack_ref(__global float *restrict y, __global const float *
 #else
     const int tap = i / (BLOCK * X_BLOCK) % taps;
     const int row = i / (BLOCK * X_BLOCK) / taps; /* output block, then input block */
-    const int m = row / blocks * BLOCK + i % BLOCK, c = row % blocks * X_BLOCK + i / BLOCK % X_BLOCK;
+    const int m = row / blocks * BLOCK + i % BLOCK;
+    const int c = row % blocks * X_BLOCK + i / BLOCK % X_BLOCK;
     y[i] = m < filters && c < depth
                ? w[(size_t)(m / per) * group + (size_t)(m % per) * lane + (size_t)c * in + TAP(tap)]
                : 0.0f;

@@ -1,5 +1,6 @@
-/* Layouts: convolutions on CPUs and their gradients work on blocked channels (ops/conv2d_blocked.h), and so does
- * what lies between them, as far as it can; reorders stand where a tensor has to change its layout. */
+/* Layouts: convolutions on CPUs and their gradients work on blocked channels
+ * (ops/conv2d_blocked.h), and so does what lies between them, as far as it can; reorders stand
+ * where a tensor has to change its layout. */
 #include "graph/layout.h"
 
 #include <stdlib.h>

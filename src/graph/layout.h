@@ -42,17 +42,18 @@ int layout_need_blocked(struct layout *l, int v, int *out);
 struct side {
     int residual, grad_y;
 };
-/* May a node with n's epilogue work on blocks? Channels that there are not must stay zeros; a bias is not for
- * blocks. */
+/* May a node with n's epilogue work on blocks? Channels that there are not must stay zeros; a bias
+ * is not for blocks. */
 bool layout_epilogue_fits(const struct layout *l, const struct node *n);
 int layout_side(struct layout *l, const struct node *n, struct side *out);
-/* Gives the last node what n's epilogue has besides a bias, and tells that its result is n's in blocks. */
+/* Gives the last node what n's epilogue has besides a bias, and tells that its result is n's in
+ * blocks. */
 int layout_finish(struct layout *l, const struct node *n, const struct side *side);
 /* The last node's results are n's, plain: who reads them knows them by their old numbers. */
 int layout_finish_plain(struct layout *l, const struct node *n);
 
-/* Value v stays in blocks what it is there after the function, or its gradient: whole blocks, or zeros beside them
- * that stay zeros. */
+/* Value v stays in blocks what it is there after the function, or its gradient: whole blocks, or
+ * zeros beside them that stay zeros. */
 bool layout_keeps_zeros(const struct layout *l, int v, const struct act *a);
 bool layout_grad_keeps_zeros(const struct layout *l, int v, const struct act *a);
 

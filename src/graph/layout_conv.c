@@ -89,8 +89,11 @@ int layout_conv_bwd_data(struct layout *l, const struct node *n, bool *done)
 {
     const int dy = n->in[0], w = n->in[1];
     const struct conv2d_bwd_data_attr *a = n->attr;
-    struct conv2d_pack_attr how = {.form = FORM_DIRECT, .block = l->v, .x_block = l->v,
-                                   .backward = true, .groups = a->conv.groups};
+    struct conv2d_pack_attr how = {.form = FORM_DIRECT,
+                                   .block = l->v,
+                                   .x_block = l->v,
+                                   .backward = true,
+                                   .groups = a->conv.groups};
     struct ocelli_conv2d_params conv;
     struct conv2d c, t;
     struct side side;
@@ -139,7 +142,7 @@ int layout_conv_bwd_weights(struct layout *l, const struct node *n, bool *done)
     if (!is_blocked(l, dy) && !is_blocked(l, x))
         return 0;
     TRY(conv2d_geometry(&c, n->op->name, shape_of(l, x), shape_of(l, dw), &attr.conv));
-    if (!groups_fit(l, &c))
+    if (!groups_fit(l, &c) && !is_depthwise(&c))
         return 0;
     *done = true;
     attr.channels[0] = c.in_c * c.groups;

@@ -1,5 +1,5 @@
-/* What can follow a convolution: operations that work on blocks as well, where one of their images is there in
- * blocks. */
+/* What can follow a convolution: operations that work on blocks as well, where one of their images
+ * is there in blocks. */
 #include "graph/layout.h"
 
 /* How an operation follows. */
@@ -7,7 +7,7 @@ struct follower {
     const struct op *op, *blocked; /* blocked: what it becomes, NULL: it stays what it is */
     unsigned images;               /* bit j: input j is an image; 0: all that there are */
     bool sums;                     /* its results are numbers a channel, which stay plain */
-    bool eager;                    /* follows as soon as anything is blocked: it makes much of little */
+    bool eager; /* follows as soon as anything is blocked: it makes much of little */
     /* NULL: always. */
     bool (*can)(const struct layout *, const struct node *);
     /* Attributes of the blocked form. NULL: the plain one's. */
@@ -32,8 +32,8 @@ static bool can_binary(const struct layout *l, const struct node *n)
 {
     const enum ocelli_binary_kind kind = ((const struct ocelli_binary_params *)n->attr)->kind;
     return shape_equal(shape_of(l, n->in[0]), shape_of(l, n->in[1])) &&
-           (kind == OCELLI_ADD || kind == OCELLI_SUB || kind == OCELLI_MUL ||
-            kind == OCELLI_MIN || kind == OCELLI_MAX);
+           (kind == OCELLI_ADD || kind == OCELLI_SUB || kind == OCELLI_MUL || kind == OCELLI_MIN ||
+            kind == OCELLI_MAX);
 }
 
 static bool can_concat(const struct layout *l, const struct node *n)
@@ -58,8 +58,7 @@ static bool can_slice(const struct layout *l, const struct node *n)
             return false;
         step *= x->dim[d];
     }
-    return a->offset % (area * l->v) == 0 && a->offset < x->dim[1] * area &&
-           y->dim[1] % l->v == 0;
+    return a->offset % (area * l->v) == 0 && a->offset < x->dim[1] * area && y->dim[1] % l->v == 0;
 }
 
 /* An input of one channel could be taken for one of one block. */
@@ -77,8 +76,8 @@ static void slice_attr(const struct layout *l, const struct node *n, void *out)
     const int64_t dim[5] = {x[0], (x[1] + l->v - 1) / l->v, x[2], x[3], l->v};
     struct strided_attr *b = out;
     int64_t step = 1;
-    *b = (struct strided_attr){
-        .shape = {5, {x[0], a->shape.dim[1] / l->v, x[2], x[3], l->v}}, .offset = a->offset};
+    *b = (struct strided_attr){.shape = {5, {x[0], a->shape.dim[1] / l->v, x[2], x[3], l->v}},
+                               .offset = a->offset};
     for (int d = 4; d >= 0; d--) {
         b->stride[d] = (int)step;
         step *= dim[d];
@@ -114,7 +113,10 @@ static const struct follower followers[] = {
     {.op = &op_batchnorm, .images = 1, .can = can_channels},
     {.op = &op_batchnorm_bwd, .images = 3, .can = can_channels},
     {.op = &op_batchnorm_sums, .images = 3, .sums = true, .can = can_channels},
-    {.op = &op_batchnorm_stats, .images = 1, .sums = true, .can = can_channels,
+    {.op = &op_batchnorm_stats,
+     .images = 1,
+     .sums = true,
+     .can = can_channels,
      .attr = channels_attr},
     {.op = &op_bias_bwd, .images = 1, .sums = true, .can = can_channels, .attr = channels_attr},
     {0},

@@ -1,5 +1,5 @@
-/* Sums over a channel for the gradients of batchnorm: dscale = sum dy (x - mean) / sqrt(variance + epsilon),
- * dshift = sum dy. In chunks or parts, whose sums a second launch adds in order. */
+/* Sums over a channel for the gradients of batchnorm: dscale = sum dy (x - mean) / sqrt(variance +
+ * epsilon), dshift = sum dy. In chunks or parts, whose sums a second launch adds in order. */
 #include "ops/attrs.h"
 #include "ops/batchnorm.h"
 #include "ops/shared.h"
@@ -85,7 +85,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_float(sum, "epsilon", epsilon_of(p));
     launch_int(sum, "channels", channels);
     launch_int(sum, "chunks", (int)chunks);
-    launch_grid1(sum, (size_t)channels, MIN(caps->max_group, (size_t)16));
+    launch_grid1(sum, (size_t)channels * (size_t)tv[TV_ROW_GROUP], (size_t)tv[TV_ROW_GROUP]);
     return l->err;
 }
 

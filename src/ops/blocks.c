@@ -9,8 +9,7 @@ bool blocks_of(const struct ocelli_shape *x, int64_t channels, struct blocks *b)
     if (x->rank != 5 || x->dim[1] == channels || !block_is_legal(x->dim[4]))
         return false;
     const int64_t v = x->dim[4];
-    if (channels > x->dim[1] * v || channels <= (x->dim[1] - 1) * v ||
-        shape_count(x) > INT_MAX / 2)
+    if (channels > x->dim[1] * v || channels <= (x->dim[1] - 1) * v || shape_count(x) > INT_MAX / 2)
         return false;
     *b = (struct blocks){(int)x->dim[0], (int)x->dim[1], (int)(x->dim[2] * x->dim[3]), (int)v,
                          (int)channels};

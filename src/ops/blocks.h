@@ -14,10 +14,10 @@ struct blocks {
 bool blocks_of(const struct ocelli_shape *x, int64_t channels, struct blocks *b);
 
 /* Attribute `channels` of an operation that has no input to tell them: 0 where x is plain. */
-#define BLOCKS_CHANNELS_ATTR(params)                                                               \
-    {                                                                                            \
-        .name = "channels", .type = ATTR_INT, .offset = offsetof(params, channels), .count = 1,    \
-        .min = 0, .max = 1 << 30                                                                 \
+#define BLOCKS_CHANNELS_ATTR(params)                                                            \
+    {                                                                                           \
+        .name = "channels", .type = ATTR_INT, .offset = offsetof(params, channels), .count = 1, \
+        .min = 0, .max = 1 << 30                                                                \
     }
 /* Input x fits to `channels`, where they are not 0; *n becomes its channels either way. */
 int check_blocked(const struct problem *p, int x, int channels, int64_t *n);
@@ -30,8 +30,8 @@ int check_channels_of(const struct problem *p, int i, int x);
 void launch_planes(struct launch *k, const struct blocks *b, const struct caps *caps);
 
 /* ---- Sums over a channel ----
- * The pixels of a block are cut into parts: `pixels` of each of `images` images. A launch gives each
- * part a work-item, a second one puts their results together in order. The parts depend on the
+ * The pixels of a block are cut into parts: `pixels` of each of `images` images. A launch gives
+ * each part a work-item, a second one puts their results together in order. The parts depend on the
  * problem alone. */
 struct parts {
     int images, pixels;
@@ -40,8 +40,8 @@ struct parts {
 struct parts parts_of(const struct blocks *b);
 /* VW; blocks area channels n images pixels per_image; ALONE where there is one part. */
 void launch_parts(struct launch *k, const struct blocks *b, const struct parts *t);
-/* Output 0: the sums of input 0; where `product`, output 1 is that, and output 0 batchnorm_sums' dscale of inputs
- * dy, x, mean, variance. Written with bias_bwd. */
+/* Output 0: the sums of input 0; where `product`, output 1 is that, and output 0 batchnorm_sums'
+ * dscale of inputs dy, x, mean, variance. Written with bias_bwd. */
 int blocks_sum_plan(const struct problem *p, const struct blocks *b, bool product, float epsilon,
                     struct launches *l);
 

@@ -91,7 +91,7 @@ bool conv2d_grad_valid(const struct problem *p, const struct caps *caps, const i
            tile_divides(&g, &t, tc) && t.m_blocks % tv[T_NV] == 0 && tv[T_MS] % tv[T_NV] == 0 &&
            tv[T_CHUNK] % MIN(tv[T_HOLD], tv[T_CHUNK]) == 0 &&
            t.local <= caps->local_bytes / sizeof(float) &&
-           t.part <= caps->max_alloc / sizeof(float) && t.tile < 1 << 28;
+           t.part <= MIN(caps->max_alloc / sizeof(float), (uint64_t)INT32_MAX);
 }
 
 /* ---- Defaults ---- */

@@ -1,6 +1,7 @@
 #include "oracle/channels.h"
 
-/* dy, x, scale?, mean, variance, dscale, dshift: the chain rule through y = (x - mean) r scale and the sums. */
+/* dy, x, scale?, mean, variance, dscale, dshift: the chain rule through y = (x - mean) r scale and
+ * the sums. */
 static void run(const struct problem *p, const double *const *in, double *const *out,
                 double *const *mag)
 {
@@ -15,7 +16,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
         double k = in[2] ? in[2][c] : 1, r = 1 / sqrt(in[4][c] + a->epsilon);
         double u = (in[1][i] - in[3][c]) * r, size = (fabs(in[1][i]) + fabs(in[3][c])) * r;
         out[0][i] = k * r * (in[0][i] - in[6][c] / count - u * in[5][c] / count);
-        mag[0][i] = fabs(k * r) * (fabs(in[0][i]) + fabs(in[6][c]) / count + size * fabs(in[5][c]) / count);
+        mag[0][i] =
+            fabs(k * r) * (fabs(in[0][i]) + fabs(in[6][c]) / count + size * fabs(in[5][c]) / count);
     }
 }
 

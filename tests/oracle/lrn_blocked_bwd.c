@@ -28,9 +28,8 @@ static void run(const struct problem *p, const double *const *in, double *const 
                 double sum = 0, size = 0;
                 for (int64_t j = c - a->size / 2; j <= c + (a->size - 1) / 2; j++) {
                     double t = of(p, in[0], n, j, i) * of(p, in[1], n, j, i);
-                    t *= j < 0 || j >= d[1] * d[4]
-                             ? 0
-                             : pow(divisor(p, in[1], n, j, i), -a->beta - 1);
+                    t *= j < 0 || j >= d[1] * d[4] ? 0
+                                                   : pow(divisor(p, in[1], n, j, i), -a->beta - 1);
                     sum += t;
                     size += fabs(t);
                 }
@@ -48,8 +47,9 @@ static void random_problem(uint64_t seed, double budget, struct text *out)
     int v = 4 << pick(seed, 1, 0, 2), n = pick(seed, 2, 1, 2), c = pick(seed, 3, 1, 3);
     int most = MAX((int)fmin(sqrt(budget / (n * c * v * 40)), 20), 1);
     int h = pick(seed, 4, 1, most), w = pick(seed, 5, 1, most);
-    text_add(out, "lrn_blocked_bwd dy=%dx%dx%dx%dx%d x=%dx%dx%dx%dx%d size=%d alpha=0.5 beta=%s bias=2", n,
-             c, h, w, v, n, c, h, w, v, pick(seed, 6, 1, 7), pick(seed, 7, 0, 1) ? "0.75" : "0.6");
+    text_add(
+        out, "lrn_blocked_bwd dy=%dx%dx%dx%dx%d x=%dx%dx%dx%dx%d size=%d alpha=0.5 beta=%s bias=2",
+        n, c, h, w, v, n, c, h, w, v, pick(seed, 6, 1, 7), pick(seed, 7, 0, 1) ? "0.75" : "0.6");
 }
 
 const struct oracle oracle_lrn_blocked_bwd = {
