@@ -46,21 +46,26 @@ ROW_KERNEL void batchnorm_sums_ref(__global float *restrict dscale, __global flo
     }
 }
 
-/* The chunks' sums, in order; dscale is of (x - mean) / sqrt(variance + epsilon). */
-__kernel void batchnorm_sums_ref_sum(__global float *restrict dscale, __global float *restrict dshift,
+/* The chunks' sums, always in the same order, a channel a row; dscale is of (x - mean) / sqrt(variance + epsilon). */
+ROW_KERNEL void batchnorm_sums_ref_sum(__global float *restrict dscale, __global float *restrict dshift,
                                      __global const float *restrict part_scale,
                                      __global const float *restrict part_shift,
                                      __global const float *restrict variance, float epsilon,
                                      int channels, int chunks)
 {
-    const int c = get_global_id(0);
-    if (c >= channels)
-        return;
+    const int c = get_group_id(0);
     float s = 0.0f, t = 0.0f;
-    for (int k = 0; k < chunks; k++) {
+    for (int k = get_local_id(0); k < chunks; k += ROW_GROUP) {
         s += part_scale[k * channels + c];
         t += part_shift[k * channels + c];
     }
-    dscale[c] = s / sqrt(variance[c] + epsilon);
-    dshift[c] = t;
+#if ROW_GROUP > 1
+    __local float tmp[ROW_GROUP];
+    s = row_sum(s, tmp);
+    t = row_sum(t, tmp);
+#endif
+    if (get_local_id(0) == 0) {
+        dscale[c] = s / sqrt(variance[c] + epsilon);
+        dshift[c] = t;
+    }
 }

@@ -1,6 +1,6 @@
 /* conv2d_blocked with one filter a channel on CPUs: a work-item makes `each` consecutive output
  * rows of blocks, PX pixels at a time where all their columns lie in the image, one by one at its
- * sides.
+ * sides. Between the images of y lie `gap` floats of others.
  *
  * Defines: VW, PX, KW, SW, DW, BIAS. */
 #ifdef BIAS
@@ -13,7 +13,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_depthwise(__global float *restrict y, __global const float *restrict x,
                          __global const float *restrict w BIAS_PARAM, int all_rows, int each,
                          int blocks, int in_h, int in_w, int out_h, int out_w, int kh, int sh,
-                         int dh, int pt, int pl EPI_PARAMS)
+                         int dh, int pt, int pl, int gap EPI_PARAMS)
 {
     const int r0 = (int)get_global_id(0) * each, r1 = min(r0 + each, all_rows);
     /* Pixels [lo, hi) have all their columns. */
@@ -25,6 +25,7 @@ conv2d_blocked_depthwise(__global float *restrict y, __global const float *restr
         const int first = h < 0 ? (-h + dh - 1) / dh : 0;
         const int last = h < in_h ? min((in_h - h + dh - 1) / dh, kh) : 0;
         __global const float *xp = x + ((size_t)plane * in_h + h) * in_w * VW;
+        __global float *to = y + (size_t)(plane / blocks) * gap;
         __global const float *wb = w + block * kh * KW * VW;
 #ifdef BIAS
         const VF start = vf_load(b + block * VW);
@@ -51,7 +52,7 @@ conv2d_blocked_depthwise(__global float *restrict y, __global const float *restr
                 }
 #pragma unroll
                 for (int p = 0; p < PX; p++)
-                    vf_store(epi_w(acc[p], at + p * VW, 0 EPI_ARGS), y + at + p * VW);
+                    vf_store(epi_w(acc[p], at + p * VW, 0 EPI_ARGS), to + at + p * VW);
                 ow += PX;
             } else {
                 VF acc = start;
@@ -60,7 +61,7 @@ conv2d_blocked_depthwise(__global float *restrict y, __global const float *restr
                         if (col + s * DW >= 0 && col + s * DW < in_w)
                             acc = FMA(vf_load(xp + (r * dh * in_w + col + s * DW) * VW),
                                       vf_load(wb + (r * KW + s) * VW), acc);
-                vf_store(epi_w(acc, at, 0 EPI_ARGS), y + at);
+                vf_store(epi_w(acc, at, 0 EPI_ARGS), to + at);
                 ow++;
             }
         }

@@ -6,6 +6,8 @@
  * loops behind; sums wait in y between two chunks. FLAT, a 1x1 filter of stride 1 without padding,
  * needs no copy: the image is one row, and `rows` counts tiles.
  *
+ * Between the images of y lie `gap` floats of others.
+ *
  * PHASE, for the data gradient of a strided convolution: y is every YS-th pixel of every so many
  * rows of dx, and its filter every w_col-th tap of every so many rows of w.
  *
@@ -119,7 +121,7 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                       __global const float *restrict w BIAS_PARAM, int groups, int in_blocks,
                       int in_h, int in_w, int out_blocks, int out_h, int out_w, int kh, int kw,
                       int row_step, int copy_h, int copy_w, int dh, int dw, int pt, int pl,
-                      int rows, int split, int chunk PHASE_PARAMS PHASE_KERNEL_PARAMS,
+                      int rows, int split, int chunk, int gap PHASE_PARAMS PHASE_KERNEL_PARAMS,
                       __local float *restrict u EPI_PARAMS)
 {
     const int row0 = (int)get_global_id(0) * rows;
@@ -143,6 +145,7 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
     const int pitch = width * X_BLOCK, plane = lines * pitch;
 #endif
     x += (size_t)img * in_blocks * in_h * in_w * X_BLOCK;
+    y += (size_t)(img / groups) * gap;
     w += (size_t)group * out_blocks * w_block;
     for (int c0 = 0; c0 < in_blocks; c0 += chunk) {
         const int nc = min(chunk, in_blocks - c0);

@@ -1,4 +1,5 @@
-/* conv2d_blocked/ref: one work-item an element of y. in_c and out_c are those of one group.
+/* conv2d_blocked/ref: one work-item an element of y. in_c and out_c are those of one group;
+ * between the images of y lie `gap` floats of others.
  *
  * Defines: DIRECT, DEPTHWISE or WINOGRAD, the form of w; BLOCK channels of y, X_BLOCK of x
  * together; BIAS; for WINOGRAD its OUT and WINDOW; those of conv2d_ref.cl. */
@@ -50,7 +51,8 @@ static inline float spread(__global const float *x, int c, int h, int w, int in_
 
 __kernel void conv2d_blocked_ref(__global float *restrict y, __global const float *restrict x,
                                  __global const float *restrict w BIAS_PARAM, int n, int in_c,
-                                 int in_h, int in_w, int out_c, int out_h, int out_w EPI_PARAMS)
+                                 int in_h, int in_w, int out_c, int out_h, int out_w,
+                                 int gap EPI_PARAMS)
 {
     const int i = get_global_id(0);
     if (i >= n)
@@ -89,5 +91,5 @@ __kernel void conv2d_blocked_ref(__global float *restrict y, __global const floa
 #ifdef BIAS
     v += b[block * BLOCK + lane];
 #endif
-    y[i] = epi(v, i, block EPI_ARGS);
+    y[i + (size_t)img * gap] = epi(v, i, block EPI_ARGS);
 }

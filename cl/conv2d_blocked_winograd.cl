@@ -14,6 +14,8 @@
  * the part of it that the work-item has; ROW is odd, for tiles to spread over the sets of the
  * first-level cache.
  *
+ * Between the images of y lie `gap` floats of others.
+ *
  * Defines: VW, WINDOW (6 or 4), OUT (4 or 2), TILES, NV, BIAS, PASSES. */
 #define ROW (TILES | 1)
 #define PLACES (WINDOW * WINDOW)
@@ -194,7 +196,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_winograd(__global float *restrict y, __global const float *restrict x,
                         __global const float *restrict w BIAS_PARAM, int tiles, int groups,
                         int in_blocks, int in_h, int in_w, int out_blocks, int out_h, int out_w,
-                        int pt, int pl, int split, __local float *restrict v EPI_PARAMS)
+                        int pt, int pl, int split, int gap, __local float *restrict v EPI_PARAMS)
 {
     const int first = (int)get_global_id(0) * TILES, n = min(TILES, tiles - first);
     const int o_first = (int)get_global_id(1) * split, o_last = min(o_first + split, out_blocks);
@@ -226,7 +228,7 @@ conv2d_blocked_winograd(__global float *restrict y, __global const float *restri
         for (int j = o - begin; j < min(NV, o_last - begin); j++) {
             const int block = group * out_blocks + begin + j;
             for (int k = 0; k < n; k++)
-                transform_output(y,
+                transform_output(y + (size_t)at[k].x * gap,
                                  ((size_t)at[k].x * groups * out_blocks + block) * out_h * out_w *
                                      VW,
                                  m + j * BLOCK_FLOATS + k * VW, START(block), at[k].y, at[k].z,
@@ -277,13 +279,13 @@ conv2d_blocked_winograd_products(__global float *restrict m, __global const floa
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv2d_blocked_winograd_output(__global float *restrict y,
                                __global const float *restrict m BIAS_PARAM, int tiles, int blocks,
-                               int out_h, int out_w EPI_PARAMS)
+                               int out_h, int out_w, int gap EPI_PARAMS)
 {
     const int first = (int)get_global_id(0) * TILES, block = get_global_id(1);
     m += ((size_t)get_global_id(0) * blocks + block) * BLOCK_FLOATS;
     for (int k = 0; k < min(TILES, tiles - first); k++) {
         const int3 at = tile_at(first + k, out_h, out_w);
-        transform_output(y, ((size_t)at.x * blocks + block) * out_h * out_w * VW, m + k * VW,
+        transform_output(y + (size_t)at.x * gap, ((size_t)at.x * blocks + block) * out_h * out_w * VW, m + k * VW,
                          START(block), at.y, at.z, out_h, out_w EPI_ARGS);
     }
 }

@@ -167,17 +167,15 @@ def network_problems():
 
 @test
 def simulation():
-    assert SPACES, "no recorded spaces"
+    assert len(SPACES) >= 3, SPACES
+    run = lambda space, *more: doc("tune", "--simulate", space, "--repeats", 40, *more)
     for space in SPACES:
-        run = lambda *more: doc("tune", "--simulate", space, "--repeats", 40, *more)
-        auto, chance = run(), run("--strategy", "random")
-        assert auto == run(), "%s: not the same again" % space.name
+        auto, chance = run(space), run(space, "--strategy", "random")
         assert auto["to95_share"] is not None and auto["to95_share"] <= 0.05, auto
         assert auto["curve"][2] >= chance["curve"][2], (auto, chance)
-        everything = run("--strategy", "exhaustive", "--fraction", 1, "--repeats", 1)
-        assert 0 < everything["to95"] <= everything["candidates"], everything
-        for s in ("local", "annealing", "evolution", "model"):
-            assert 0.7 < run("--strategy", s, "--fraction", 0.2)["curve"][4] <= 1, s
+    assert auto == run(space), "not the same again"
+    everything = run(space, "--strategy", "exhaustive", "--fraction", 1, "--repeats", 1)
+    assert 0 < everything["to95"] <= everything["candidates"], everything
 
 
 if __name__ == "__main__":

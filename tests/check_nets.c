@@ -134,7 +134,7 @@ START_TEST(plans)
     assert_ok(ocelli_plan_create(&p, null, g, NULL));
     for (int i = 0; i < ocelli_plan_steps(p); i++) {
         assert_ok(ocelli_plan_step(p, i, &s));
-        updated += strcmp(s.op, "sgd") == 0;
+        updated += strcmp(s.op, "sgd") == 0 || strcmp(s.op, "gemm_sgd") == 0;
     }
     ck_assert_int_eq(updated, trained);
     ocelli_plan_destroy(&p);

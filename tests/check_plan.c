@@ -260,9 +260,9 @@ START_TEST(steps)
         ms += s.ms;
     }
     /* forward, and twice that backward but for the first layer's data: 2 * (3 * 416,520 - 117,600)
-     * an image */
+     * an image; what packs, updates and so on comes on top */
     ck_assert_double_gt(flops, BATCH * 2 * (3 * 416520.0 - 117600));
-    ck_assert_double_lt(flops, 1.2 * BATCH * 2 * (3 * 416520.0 - 117600));
+    ck_assert_double_lt(flops, 1.4 * BATCH * 2 * (3 * 416520.0 - 117600));
     ck_assert_double_gt(ms, 0);
     assert_fails(ocelli_plan_step(p, ocelli_plan_steps(p), &s), OCELLI_ERR_INVALID, "step");
     ocelli_plan_destroy(&p);

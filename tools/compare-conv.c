@@ -1,6 +1,6 @@
 /* Times oneDNN's convolutions for tools/compare-conv: one problem a line on standard input,
- * "n groups in_c in_h in_w out_c kernel stride pad", for each the milliseconds of processor time of a
- * run by each algorithm that it has. Formats are its own choice; bias and ReLU are fused. */
+ * "n groups in_c in_h in_w out_c kernel stride pad", for each the milliseconds of processor time of
+ * a run by each algorithm that it has. Formats are its own choice; bias and ReLU are fused. */
 #include <dnnl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,12 +11,12 @@
 #define ROUNDS 9
 #define ROUND_SECONDS 0.02
 
-#define DO(call)                                                   \
-    do {                                                           \
-        if ((call) != dnnl_success) {                              \
-            fprintf(stderr, "compare-conv: " #call " failed\n");   \
-            exit(1);                                               \
-        }                                                          \
+#define DO(call)                                                 \
+    do {                                                         \
+        if ((call) != dnnl_success) {                            \
+            fprintf(stderr, "compare-conv: " #call " failed\n"); \
+            exit(1);                                             \
+        }                                                        \
     } while (0)
 
 static dnnl_engine_t engine;

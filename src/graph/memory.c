@@ -121,7 +121,7 @@ static int collect_items(struct planner *p)
     for (int v = 0; v < g->n_values; v++) {
         struct place *at = &p->m->value[v];
         int r = p->root[v];
-        *at = (struct place){.root = r, .bytes = desc_bytes(&g->value[v].desc)};
+        *at = (struct place){.root = r, .bytes = value_span(g, v)};
         bool made = g->value[v].kind != VALUE_TEMP || g->value[v].node >= 0 ||
                     g->value[v].part_of != OCELLI_NONE;
         bool constant = g->value[v].kind == VALUE_CONST && p->first[v] < 0 && !p->own[r];

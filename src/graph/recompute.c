@@ -30,57 +30,39 @@ struct trade {
     size_t *bytes; /* of its results */
     /* What g becomes, arrays with room for every node twice. */
     struct graph made;
-    int *origin; /* of each made node in g */
-    int *again;  /* of each value of g: its second computation, OCELLI_NONE: there is none */
+    int *origin;   /* of each made node in g */
+    bool *twice;   /* is it there for the second time? */
+    bool *written; /* of each value of g: it was updated before the made node looked at */
+    int *again;    /* of each value of g: its second computation, OCELLI_NONE: there is none */
     struct choice *made_choice;
+    int *first_out; /* of each made node */
     double made_cost;
 };
 
 /* ---- What may be computed twice ---- */
 
-static bool updated_behind(const struct graph *g, int root, int node)
+static bool is_able(const struct graph *g, const struct node *n)
 {
-    for (int i = 0; i < g->n_nodes; i++)
-        if (i <= node && node_updates(g, &g->node[i], root))
-            return false;
-    return true;
-}
-
-/* Nothing may change what it reads before the last node of the backward pass. */
-static bool is_able(const struct graph *g, int i, int last)
-{
-    const struct node *n = &g->node[i];
     if (n->op->updates || n->n_out == 0)
         return false;
     for (int k = 0; k < n->n_out; k++)
         if (g->value[n->out[k]].output || g->value[n->out[k]].kind != VALUE_TEMP)
             return false;
-    for (int j = 0; j < n->n_in; j++) {
-        if (n->in[j] == OCELLI_NONE)
-            continue;
-        int r = alias_root(g, n->in[j]);
-        if (g->value[r].kind != VALUE_TEMP && !updated_behind(g, r, last))
-            return false;
-    }
     return true;
 }
 
 static void find_able(struct trade *t)
 {
     const struct graph *g = t->g;
-    int last = -1;
     t->backward = g->n_nodes;
-    for (int i = g->n_nodes - 1; i >= g->n_once; i--) {
+    for (int i = g->n_nodes - 1; i >= g->n_once; i--)
         if (g->node[i].backward)
             t->backward = i;
-        if (last < 0 && g->node[i].op->updates == 0)
-            last = i;
-    }
     for (int i = 0; i < g->n_nodes; i++) {
         const struct node *n = &g->node[i];
         struct problem p;
         size_t in = 0;
-        t->able[i] = i >= g->n_once && i < t->backward && is_able(g, i, last);
+        t->able[i] = i >= g->n_once && i < t->backward && is_able(g, n);
         if (n->op->flags & OP_ALIAS)
             continue;
         node_problem(g, n, &p);
@@ -98,12 +80,13 @@ static void find_able(struct trade *t)
 
 /* ---- The graph with some values computed again ---- */
 
-static void emit(struct trade *t, const struct node *n, int origin)
+static void emit(struct trade *t, const struct node *n, int origin, bool twice)
 {
     struct graph *m = &t->made;
     for (int k = 0; k < n->n_out; k++)
         m->value[n->out[k]].node = m->n_nodes;
     t->origin[m->n_nodes] = origin;
+    t->twice[m->n_nodes] = twice;
     m->node[m->n_nodes++] = *n;
 }
 
@@ -132,7 +115,7 @@ static int second(struct trade *t, int v)
         t->again[n.out[k]] = t->made.n_values;
         n.out[k] = t->made.n_values++;
     }
-    emit(t, &n, i);
+    emit(t, &n, i, true);
     t->made_cost += t->cost[i];
     return t->again[v];
 }
@@ -145,7 +128,7 @@ static void drop_aliases(struct trade *t)
             t->drop[i] = dropped(t, t->g->node[i].in[0]);
 }
 
-static int make(struct trade *t)
+static void build(struct trade *t)
 {
     const struct graph *g = t->g;
     struct graph *m = &t->made;
@@ -161,9 +144,39 @@ static int make(struct trade *t)
         struct node n = g->node[i];
         for (int j = 0; i >= t->backward && j < n.n_in; j++)
             n.in[j] = second(t, n.in[j]);
-        emit(t, &n, i);
+        emit(t, &n, i, false);
     }
-    return graph_early(m);
+}
+
+/* Does a node that runs again find a weight or state that was updated since? It is not able, then.
+ */
+static bool spoiled(struct trade *t)
+{
+    const struct graph *m = &t->made;
+    bool any = false;
+    memset(t->written, 0, (size_t)t->g->n_values);
+    for (int i = 0; i < m->n_nodes; i++) {
+        const struct node *n = &m->node[i];
+        for (int j = 0; j < n->n_in; j++) {
+            int r = n->in[j] == OCELLI_NONE ? OCELLI_NONE : alias_root(m, n->in[j]);
+            if (r == OCELLI_NONE || r >= t->g->n_values)
+                continue;
+            if (n->op->updates >> j & 1)
+                t->written[r] = true;
+            if (t->twice[i] && t->written[r]) {
+                t->able[t->origin[i]] = t->drop[t->origin[i]] = false;
+                any = true;
+            }
+        }
+    }
+    return any;
+}
+
+static void make(struct trade *t)
+{
+    do {
+        build(t);
+    } while (spoiled(t));
 }
 
 /* ---- Judging it ---- */
@@ -171,28 +184,18 @@ static int make(struct trade *t)
 /* How much must be there at once, at least, if it were the plan. Uses up `made`. */
 static int judge(struct trade *t, size_t *live)
 {
-    int err;
-    TRY(make(t));
     struct graph *m = &t->made;
+    int err, kept = 0;
+    make(t);
     const int n = m->n_nodes;
-    /* graph_early() has moved updates, which have no workspace; the others keep their order. */
-    int kept = 0, at = 0;
-    struct node *before = malloc(((size_t)n + 1) * sizeof(*before));
-    if (!before)
-        return fail_memory();
-    memcpy(before, m->node, (size_t)n * sizeof(*before));
-    err = graph_slices(m, t->caps->align);
-    for (int i = 0; i < n && !err; i++) {
-        bool update = before[i].n_out == 0;
-        while (!update && t->g->node[t->origin[at]].n_out == 0)
-            at++;
-        int origin = update ? -1 : t->origin[at++];
-        if (!update && m->value[before[i].out[0]].node < 0)
-            continue; /* read where it lies */
-        t->made_choice[kept++] = origin < 0 ? (struct choice){0} : t->choice[origin];
+    for (int i = 0; i < n; i++)
+        t->first_out[i] = m->node[i].n_out > 0 ? m->node[i].out[0] : OCELLI_NONE;
+    TRY(graph_slices(m, t->caps->align));
+    for (int i = 0; i < n; i++) {
+        int v = t->first_out[i];
+        if (v == OCELLI_NONE || m->value[v].node >= 0) /* else it is read where it lies */
+            t->made_choice[kept++] = t->choice[t->origin[i]];
     }
-    free(before);
-    TRY(err);
     err = memory_needed(m, t->made_choice, t->caps, live);
 out:
     return err;
@@ -205,7 +208,7 @@ static int measure(struct trade *t, size_t *arena)
     struct memory_plan *plan = NULL;
     int err;
     *arena = 0;
-    TRY(make(t));
+    make(t);
     TRY(graph_slices(&t->made, t->caps->align));
     TRY(graph_select(&t->made, t->caps, t->force, t->tuned, &choices));
     TRY(memory_plan(&t->made, choices, t->caps, true, &plan));
@@ -365,12 +368,15 @@ static int trade_init(struct trade *t)
     t->cost = calloc(nn, sizeof(*t->cost));
     t->bytes = calloc(nn, sizeof(*t->bytes));
     t->origin = calloc(2 * nn, sizeof(*t->origin));
+    t->twice = calloc(2 * nn, sizeof(*t->twice));
+    t->written = calloc(nv, sizeof(*t->written));
+    t->first_out = calloc(2 * nn, sizeof(*t->first_out));
     t->again = calloc(nv, sizeof(*t->again));
     t->made_choice = calloc(2 * nn, sizeof(*t->made_choice));
     t->made.value = calloc(2 * nv, sizeof(*t->made.value));
     t->made.node = calloc(2 * nn, sizeof(*t->made.node));
-    if (!t->able || !t->drop || !t->cost || !t->bytes || !t->origin || !t->again ||
-        !t->made_choice || !t->made.value || !t->made.node)
+    if (!t->able || !t->drop || !t->cost || !t->bytes || !t->origin || !t->twice || !t->written ||
+        !t->first_out || !t->again || !t->made_choice || !t->made.value || !t->made.node)
         return fail_memory();
     int err = graph_select(g, t->caps, t->force, t->tuned, &t->choice);
     if (!err)
@@ -387,6 +393,9 @@ static void trade_free(struct trade *t)
     free(t->cost);
     free(t->bytes);
     free(t->origin);
+    free(t->twice);
+    free(t->written);
+    free(t->first_out);
     free(t->again);
     free(t->made_choice);
     free(t->made.value);
@@ -397,7 +406,7 @@ static void trade_free(struct trade *t)
 static int take_over(struct trade *t, struct graph *g)
 {
     int err, more;
-    TRY(make(t));
+    make(t);
     more = t->made.n_values - g->n_values;
     TRY(grow(&g->value, &g->cap_values, t->made.n_values, sizeof(*g->value)));
     TRY(grow(&g->node, &g->cap_nodes, t->made.n_nodes, sizeof(*g->node)));
@@ -411,9 +420,11 @@ out:
 int graph_recompute(struct graph *g, const struct caps *caps, const char *force,
                     const struct tuned *tuned, size_t limit, size_t *arena, int *again)
 {
-    struct trade t = {.g = g, .n_choices = g->n_nodes, .caps = caps, .force = force, .tuned = tuned};
+    struct trade t = {
+        .g = g, .n_choices = g->n_nodes, .caps = caps, .force = force, .tuned = tuned};
     int err, before = g->n_nodes;
     *again = 0;
+    TRY(graph_early(g));
     TRY(trade_init(&t));
     TRY(search(&t, limit, arena));
     TRY(take_over(&t, g));

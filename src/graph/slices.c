@@ -28,23 +28,49 @@ static int64_t outer_of(const struct ocelli_shape *s, int axis)
     return n;
 }
 
+static int readers(const struct graph *g, int v)
+{
+    int n = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int j = 0; j < g->node[i].n_in; j++)
+            n += g->node[i].in[j] == v;
+    return n;
+}
+
+/* Lets the node that makes v, which only a concat to y reads, leave room in it for the others. */
+static bool spread_images(struct graph *g, int v, int y, int64_t outer)
+{
+    const struct value *x = &g->value[v];
+    const int64_t images = x->desc.shape.dim[0];
+    const int64_t gap =
+        (shape_count(&g->value[y].desc.shape) - shape_count(&x->desc.shape)) / outer;
+    struct node *maker = &g->node[x->node];
+    if (!(maker->op->flags & OP_GAP) || images != outer || maker->out[0] != v || maker->gap ||
+        readers(g, v) != 1 || gap > INT32_MAX)
+        return false;
+    maker->gap = (int)gap;
+    return true;
+}
+
 /* Lets the inputs of a concat be made where it wants them. */
 static void place_inputs(struct graph *g, struct node *n, const bool *inner, size_t align)
 {
     int y = n->out[0], axis = ((const struct concat_attr *)n->attr)->axis;
+    const int64_t outer = outer_of(&g->value[y].desc.shape, axis);
     size_t at = 0, offset;
-    if (!inner[y] || outer_of(&g->value[y].desc.shape, axis) != 1)
+    if (!inner[y] || outer == 0)
         return;
     for (int j = 0; j < n->n_in && n->in[j] != OCELLI_NONE; j++) {
         size_t bytes = desc_bytes(&g->value[n->in[j]].desc);
         int v = memory_root(g, n->in[j], &offset);
         if (at % align == 0 && inner[v] && v != memory_root(g, y, &offset) &&
-            desc_bytes(&g->value[v].desc) == bytes) {
+            desc_bytes(&g->value[v].desc) == bytes &&
+            (outer == 1 || (v == n->in[j] && spread_images(g, v, y, outer)))) {
             g->value[v].part_of = y;
             g->value[v].part_offset = at;
             n->placed |= 1u << j;
         }
-        at += bytes;
+        at += bytes / (size_t)outer;
     }
 }
 

@@ -28,6 +28,17 @@ static inline int memory_root(const struct graph *g, int v, size_t *offset)
     }
 }
 
+/* Bytes from the first to the last of v's memory, gaps between its images with it. */
+static inline size_t value_span(const struct graph *g, int v)
+{
+    const struct value *x = &g->value[v];
+    const int gap = x->node >= 0 ? g->node[x->node].gap : 0;
+    size_t bytes = desc_bytes(&x->desc);
+    if (gap)
+        bytes += (size_t)(x->desc.shape.dim[0] - 1) * (size_t)gap * sizeof(float);
+    return bytes;
+}
+
 /* Does node n write into the memory of value v (an optimiser step on a weight)? */
 static inline bool node_updates(const struct graph *g, const struct node *n, int v)
 {

@@ -29,7 +29,6 @@ struct runner {
     char line[LINE_MAX_BYTES];
     size_t have;
     char stage[16]; /* what the worker said it was doing */
-    int restarts;
 };
 
 int runner_create(struct runner **out, const struct runner_params *p)
@@ -40,11 +39,6 @@ int runner_create(struct runner **out, const struct runner_params *p)
     *r = (struct runner){.p = *p, .fd = -1};
     *out = r;
     return 0;
-}
-
-int runner_restarts(const struct runner *r)
-{
-    return r->restarts;
 }
 
 void runner_use(struct runner *r, const char *problem, const char *spec)
@@ -174,7 +168,6 @@ static json_t *reply(struct runner *r, double seconds, struct verdict *v)
         enum heard h = hear(r, deadline, &len);
         if (h != HEARD_LINE) {
             int status = stop(r);
-            r->restarts++;
             v->status = h == HEARD_NOTHING ? STATUS_HANG : STATUS_CRASH;
             const char *what = strcmp(r->stage, "compile") == 0 ? "compiling" : "running";
             if (h == HEARD_NOTHING)

@@ -32,6 +32,5 @@ void runner_use(struct runner *r, const char *problem, const char *spec);
 int runner_check(struct runner *r, const struct candidate *k, struct verdict *out);
 int runner_race(struct runner *r, const struct candidate *a, const struct candidate *b,
                 const struct race_params *p, struct race *out);
-int runner_restarts(const struct runner *r); /* processes that were lost */
 
 #endif

@@ -85,7 +85,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     launch_float(sum, "epsilon", epsilon_of(p));
     launch_int(sum, "channels", channels);
     launch_int(sum, "chunks", (int)chunks);
-    launch_grid1(sum, (size_t)channels, MIN(caps->max_group, (size_t)16));
+    launch_grid1(sum, (size_t)channels * (size_t)tv[TV_ROW_GROUP], (size_t)tv[TV_ROW_GROUP]);
     return l->err;
 }
 

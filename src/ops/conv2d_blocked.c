@@ -203,6 +203,7 @@ static int depthwise_plan(const struct problem *p, const struct caps *caps, cons
     launch_int(k, "dh", c->dilation[0]);
     launch_int(k, "pt", c->pad[0]);
     launch_int(k, "pl", c->pad[1]);
+    launch_int(k, "gap", p->gap);
     launch_epilogue(k, p);
     launch_grid1(k, div_up((size_t)rows, (size_t)tv[EACH]), 1);
     return l->err;
@@ -240,6 +241,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     conv2d_blocked_bias(k, &g);
     launch_int(k, "n", (int)n);
     conv2d_extents(k, &g.c);
+    launch_int(k, "gap", p->gap);
     launch_epilogue(k, p);
     launch_grid1(k, n, (size_t)tv[0]);
     return l->err;
@@ -271,7 +273,7 @@ const struct op op_conv2d_blocked = {
     .name = "conv2d_blocked",
     .in = {"x", "w", "b?"},
     .out = {"y"},
-    .flags = OP_EPILOGUE,
+    .flags = OP_EPILOGUE | OP_GAP,
     .attr_size = sizeof(struct conv2d_blocked_attr),
     .attrs = attrs,
     .infer = infer,

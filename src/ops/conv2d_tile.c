@@ -276,6 +276,7 @@ void conv2d_tile_launch(struct launches *l, const struct problem *p, const struc
     launch_int(k, "rows", tv[T_ROWS]);
     launch_int(k, "split", tv[T_SPLIT]);
     launch_int(k, "chunk", MIN(tv[T_CHUNK], s.in_blocks));
+    launch_int(k, "gap", p->gap);
     if (g->phase)
         launch_phase(k, g->phase);
     launch_local(k, "u", local_bytes(g, &s, tv));

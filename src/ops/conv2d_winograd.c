@@ -61,10 +61,11 @@ static double part_floats(const struct shape *s, const int *tv, int blocks)
  * cache to weights and results. */
 #define LOCAL_BYTES (720 * 1024)
 
-/* Cycles of the whole on all units. Transforms: `places` loads, about three times as many sums, and
- * as many stores for each vector. Weights come from memory at `MEMORY_RATE` bytes a cycle for all
- * units together, behind the arithmetic as far as that hides it; what a third-level cache gives
- * comes at FAR_RATE to each. */
+/* Cycles of the whole on all units. A step of the products is a multiply-add for each vector of
+ * sums, and the transformed input coming from the second-level cache. Transforms: `places` loads,
+ * about three times as many sums, and as many stores for each vector. Weights come from memory at
+ * `MEMORY_RATE` bytes a cycle for all units together, behind the arithmetic as far as that hides
+ * it; what a third-level cache gives comes at FAR_RATE to each. */
 #define TRANSFORM_CYCLES 5.0
 #define MEMORY_RATE 9.0
 #define FAR_RATE 16.0
@@ -79,7 +80,7 @@ static double total_cycles(const struct shape *s, const struct caps *caps, const
     const double split = MIN(tv[T_SPLIT], s->out_blocks), nv = tv[T_NV], tiles = tv[T_TILES];
     const double across = ceil((double)s->tiles / tiles), parts = ceil(s->out_blocks / split);
     const double depth = (double)s->in_blocks * s->v, transform = TRANSFORM_CYCLES * s->places;
-    const double step = MAX(tiles * nv, 4) + 0.3 * nv + 0.7;
+    const double step = MAX(tiles * nv, 4) + 0.3 * nv + 0.7 + tiles / 8;
     const double product = ceil(split / nv) * (depth * step + 2 * tiles * nv + 20);
     const double in = tiles * s->in_blocks * transform, out = tiles * split * transform;
     const double items = across * parts * s->groups;
@@ -87,11 +88,12 @@ static double total_cycles(const struct shape *s, const struct caps *caps, const
     const double memory = weights / MEMORY_RATE;
     double cycles;
     if (tv[T_PASSES] == 1) {
-        cycles = rounds(caps, items) * (in + s->places * product + out + 300);
+        const double far = weights / s->groups / FAR_RATE * split / s->out_blocks;
+        cycles = rounds(caps, items) * (in + s->places * product + out + 0.1 * far + 300);
     } else {
         const double far = sizeof(float) * part_floats(s, tv, s->in_blocks) / s->places / FAR_RATE;
         const double moved = across * s->groups * (in + (double)s->out_blocks * tiles * transform);
-        cycles = rounds(caps, items * s->places) * (product + far + 300) +
+        cycles = 1.15 * rounds(caps, items * s->places) * (product + far + 300) +
                  1.5 * moved / caps->compute_units + 20000;
     }
     return MAX(cycles, memory) + 0.25 * MIN(cycles, memory);
@@ -207,6 +209,7 @@ static void fused(const struct problem *p, const struct conv2d_blocked *g, const
     launch_int(k, "pt", c->pad[0]);
     launch_int(k, "pl", c->pad[1]);
     launch_int(k, "split", tv[T_SPLIT]);
+    launch_int(k, "gap", p->gap);
     launch_local(k, "v", (size_t)part_floats(s, tv, s->in_blocks + tv[T_NV]) * sizeof(float));
     launch_epilogue(k, p);
     launch_grid3(k, div_up((size_t)s->tiles, (size_t)tv[T_TILES]),
@@ -258,6 +261,7 @@ static int three_passes(const struct problem *p, const struct conv2d_blocked *g,
     launch_int(k, "blocks", (int)out_blocks);
     launch_int(k, "out_h", c->out[0]);
     launch_int(k, "out_w", c->out[1]);
+    launch_int(k, "gap", p->gap);
     launch_epilogue(k, p);
     launch_grid2(k, across, out_blocks, 1, 1);
     return 0;

@@ -151,8 +151,12 @@ int graph_runs(struct graph *g)
 
 void node_problem(const struct graph *g, const struct node *n, struct problem *p)
 {
-    *p = (struct problem){
-        .op = n->op, .attr = n->attr, .n_in = n->n_in, .n_out = n->n_out, .epi = n->epi};
+    *p = (struct problem){.op = n->op,
+                          .attr = n->attr,
+                          .n_in = n->n_in,
+                          .n_out = n->n_out,
+                          .epi = n->epi,
+                          .gap = n->gap};
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == OCELLI_NONE)
             p->in[i].shape.rank = -1;

@@ -39,6 +39,7 @@ struct node {
     int n_out;
     struct epilogue epi;
     bool backward;   /* computes gradients (differentiate.c) */
+    int gap;         /* as the problem's (graph_slices) */
     unsigned placed; /* concat: bit j: input j is made in its place already (graph_slices) */
 };
 

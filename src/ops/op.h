@@ -61,6 +61,7 @@ struct problem {
     struct desc out[OP_MAX_OUT];
     int n_out;
     struct epilogue epi;
+    int gap; /* elements of others between what dimension 0 counts of output 0 (OP_GAP) */
 };
 
 struct cost {
@@ -96,6 +97,7 @@ struct variant {
 enum {
     OP_EPILOGUE = 1, /* every variant stores through the epilogue */
     OP_ALIAS = 2,    /* output 0 is input 0 under another shape: no launch */
+    OP_GAP = 8,      /* every variant heeds the problem's gap */
     OP_INPLACE = 4,  /* output 0 may overwrite input 0 where they have one size */
 };
 
