@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 
-#define LAUNCH_MAX_ARGS 32
+#define LAUNCH_MAX_ARGS 40
 
 enum ref_kind { REF_IN, REF_OUT, REF_SCRATCH };
 struct ref {
