@@ -376,7 +376,7 @@ static const struct {
 } ways[] = {
     {"default", {0}},
     {"ref", {.variant = "ref"}},
-    {"not fused", {.no_fusion = true}},
+    {"ref, not fused", {.no_fusion = true, .variant = "ref"}},
     {"no reuse", {.no_reuse = true}},
 };
 
