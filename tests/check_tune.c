@@ -341,6 +341,8 @@ START_TEST(test_writers)
                                                           .status = "ok",
                                                           .why = ""});
         }
+        if (err)
+            fprintf(stderr, "writer %d: %s\n", c, ocelli_error());
         db_close(&db);
         _exit(err ? 1 : 0);
     }

@@ -124,11 +124,18 @@ static bool is_remote(const char *path)
 /* Ours, or empty. */
 static int check_format(struct tune_db *db)
 {
+    /* All as of one moment: another process may be making it just now. */
+    int err = sql_exec(db, "BEGIN");
+    if (err)
+        return err;
+    int64_t tables = pragma_number(db, "SELECT count(*) FROM sqlite_schema");
     int64_t app = pragma_number(db, "PRAGMA application_id");
     int64_t version = pragma_number(db, "PRAGMA user_version");
-    if (app < 0 || version < 0)
-        return sql_fail(db, "reading it");
-    if (app == 0 && version == 0 && pragma_number(db, "SELECT count(*) FROM sqlite_schema") == 0)
+    if (tables < 0 || app < 0 || version < 0)
+        return sql_fail(db, "reading it"); /* the code is asked for; closing ends the rest */
+    if ((err = sql_exec(db, "COMMIT")))
+        return err;
+    if (tables == 0 && app == 0 && version == 0)
         return 0;
     if (app != APPLICATION)
         return fail(OCELLI_ERR_FORMAT, "tuning database %s: it is some other database", db->path);
