@@ -1,14 +1,10 @@
-/* One operation of oneDNN, timed: for tools/compare.
- *
- *     dnnl gemm M N K                                  weights in the layout it likes best
- *     dnnl conv direct|winograd N C H W M R S PAD STRIDE
+/* oneDNN's matrix product M N K, timed: for tools/compare. Weights in the layout it likes best.
  *
  * Prints the median milliseconds of a run, on the clock and of processor time. */
 #define _GNU_SOURCE
 #include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define ROUNDS 15
@@ -96,38 +92,17 @@ static dnnl_primitive_desc_t gemm(const dnnl_dim_t *v)
     return pd;
 }
 
-static dnnl_primitive_desc_t conv(dnnl_alg_kind_t kind, const dnnl_dim_t *v)
-{
-    const dnnl_dims_t pad = {v[7], v[7]}, stride = {v[8], v[8]};
-    const dnnl_dim_t h = (v[2] + 2 * v[7] - v[5]) / v[8] + 1,
-                     w = (v[3] + 2 * v[7] - v[6]) / v[8] + 1;
-    const dnnl_memory_desc_t x = any(4, v, dnnl_format_tag_any),
-                             f = any(4, (dnnl_dim_t[]){v[4], v[1], v[5], v[6]},
-                                     dnnl_format_tag_any),
-                             y = any(4, (dnnl_dim_t[]){v[0], v[4], h, w}, dnnl_format_tag_any);
-    dnnl_convolution_desc_t d;
-    dnnl_primitive_desc_t pd;
-    CHECK(dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, kind, &x, &f, NULL, &y,
-                                             stride, pad, pad));
-    CHECK(dnnl_primitive_desc_create(&pd, &d, NULL, engine, NULL));
-    return pd;
-}
-
 int main(int argc, char **argv)
 {
-    dnnl_dim_t v[16] = {0};
-    const int first = argc > 1 && strcmp(argv[1], "conv") == 0 ? 3 : 2;
-    if (argc != (first == 3 ? 12 : 5)) {
-        fprintf(stderr, "usage: gemm M N K | conv direct|winograd N C H W M R S PAD STRIDE\n");
+    dnnl_dim_t v[3];
+    if (argc != 4) {
+        fprintf(stderr, "usage: dnnl M N K\n");
         return 2;
     }
-    for (int i = first; i < argc; i++)
-        v[i - first] = atoll(argv[i]);
+    for (int i = 0; i < 3; i++)
+        v[i] = atoll(argv[i + 1]);
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
     CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
-    time_it(first == 2 ? gemm(v)
-                       : conv(strcmp(argv[2], "winograd") ? dnnl_convolution_direct
-                                                          : dnnl_convolution_winograd,
-                              v));
+    time_it(gemm(v));
     return 0;
 }
