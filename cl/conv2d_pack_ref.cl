@@ -6,36 +6,6 @@
  * TAPS, 3 or 5; TURNED, taps in reverse order; BLOCK filters, X_BLOCK channels together. */
 
 #ifdef WINOGRAD
-/* One row or column of G g: the filter's values at the points 0, 1, -1, infinity, for WINDOW 6 also
- * 2 and -2 (Lavin and Gray 2015, section 4.1). Divided, not multiplied: multiples of 24 stay whole.
- */
-static inline void spread(float *to, int step, const float *g, int next)
-{
-    float even = g[0] + g[2 * next], odd = g[next];
-#if TAPS == 5
-    const float far = g[4 * next];
-    even += far;
-    odd += g[3 * next];
-#endif
-    to[(WINDOW - 1) * step] = g[(TAPS - 1) * next];
-#if WINDOW == 4
-    to[0] = g[0];
-    to[step] = (even + odd) / 2.0f;
-    to[2 * step] = (even - odd) / 2.0f;
-#else
-    to[0] = g[0] / 4.0f;
-    to[step] = -(even + odd) / 6.0f;
-    to[2 * step] = (odd - even) / 6.0f;
-    even = g[0] + 4.0f * g[2 * next];
-    odd = 2.0f * g[next];
-#if TAPS == 5
-    even += 16.0f * far;
-    odd += 8.0f * g[3 * next];
-#endif
-    to[3 * step] = (even + odd) / 24.0f;
-    to[4 * step] = (even - odd) / 24.0f;
-#endif
-}
 #define PLACES (WINDOW * WINDOW)
 #endif
 #ifdef TURNED

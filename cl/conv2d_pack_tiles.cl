@@ -15,35 +15,6 @@
 #define IN_STEP (TAPS * TAPS * VW)
 #define PLACES (WINDOW * WINDOW)
 
-/* As in conv2d_pack_ref.cl, for VW filters. */
-static inline void spread(VF *to, int step, const VF *g, int next)
-{
-    VF even = g[0] + g[2 * next], odd = g[next];
-#if TAPS == 5
-    const VF far = g[4 * next];
-    even += far;
-    odd += g[3 * next];
-#endif
-    to[(WINDOW - 1) * step] = g[(TAPS - 1) * next];
-#if WINDOW == 4
-    to[0] = g[0];
-    to[step] = (even + odd) / 2.0f;
-    to[2 * step] = (even - odd) / 2.0f;
-#else
-    to[0] = g[0] / 4.0f;
-    to[step] = -(even + odd) / 6.0f;
-    to[2 * step] = (odd - even) / 6.0f;
-    even = g[0] + 4.0f * g[2 * next];
-    odd = 2.0f * g[next];
-#if TAPS == 5
-    even += 16.0f * far;
-    odd += 8.0f * g[3 * next];
-#endif
-    to[3 * step] = (even + odd) / 24.0f;
-    to[4 * step] = (even - odd) / 24.0f;
-#endif
-}
-
 /* One channel's filters g to PLACES vectors `step` floats apart. */
 static inline void transform(__global float *y, __local const float *g, size_t step)
 {
