@@ -140,6 +140,19 @@ START_TEST(zeros_stay_zeros)
 }
 END_TEST
 
+/* What the caller has as halves: blocks are of floats. */
+START_TEST(halves_stay_plain)
+{
+    const struct ocelli_conv2d_params same = {.kernel = {3, 3}, .pad = {1, 1, 1, 1}};
+    ocelli_value x = ocelli_cast(g, image(1, 32, 64, 64), OCELLI_F16);
+    ocelli_value w = ocelli_weight(g, "w", &OCELLI_SHAPE(32, 32, 3, 3), NULL);
+    w = ocelli_cast(g, w, OCELLI_F16);
+    x = ocelli_relu(g, ocelli_conv2d(g, x, w, &same));
+    ocelli_output(g, "y", ocelli_cast(g, x, OCELLI_F32));
+    assert_layout(&cpu, false, "cast conv2d+relu cast");
+}
+END_TEST
+
 /* A convolution, whose bias would do nothing, and its normalisation. */
 static ocelli_value norm(const char *name, ocelli_value x, int channels,
                          const struct ocelli_conv2d_params *p)
@@ -410,6 +423,7 @@ int main(void)
     tcase_add_test(tc, small_ones_stay_plain);
     tcase_add_test(tc, one_pixel_costs_nothing);
     tcase_add_test(tc, zeros_stay_zeros);
+    tcase_add_test(tc, halves_stay_plain);
     tcase_add_test(tc, trains_in_blocks);
     suite_add_tcase(s, tc);
     tc = tcase_create("results");

@@ -105,9 +105,10 @@ struct caps plan_caps(const struct ocelli_device *dev, const struct ocelli_plan_
     struct caps caps = *device_caps(dev);
     caps.exact = q->exact;
     if (q->storage == OCELLI_F16 && caps.cpu_style) {
-        log_to(device_log(dev), OCELLI_LOG_INFO,
-               "plan: storage f16 on a processor: by the kernels of graphics processors, for the "
-               "memory alone; f32 is faster here");
+        if (!device_is_null(dev))
+            log_to(device_log(dev), OCELLI_LOG_WARNING,
+                   "plan: storage f16 on a processor takes the kernels of graphics processors: it "
+                   "saves memory, and is many times slower than f32");
         caps_graphics(&caps);
     }
     return caps;
