@@ -331,6 +331,8 @@ def bench():
     assert d["layers"] and sum(one["ms"] for one in d["layers"]) > 0
     for one in d["layers"]:
         need(one, "op", "ms", "gflops", "gbs")
+    assert sum(one["launches"] for one in d["kinds"]) == len(d["layers"])
+    assert abs(sum(one["ms"] for one in d["kinds"]) - sum(one["ms"] for one in d["layers"])) < 1e-6
     t = doc("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
     assert t["train"] and t["batch"] == 16 and t["median_ms"] > 0
     assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
