@@ -406,7 +406,9 @@ def classify():
     every = doc("classify", net, files[0], "--top", 99)["images"][0]["top"]
     assert len(every) == 10 and abs(sum(t["probability"] for t in every) - 1) < 1e-6
     # Its own model.onnx beside its labels.txt is the same network.
-    same = doc("classify", net / "model.onnx", *files, "--top", 3)["images"]
+    again = doc("classify", net / "model.onnx", *files, "--top", 3)
+    same = again["images"]
+    assert again["preprocess"] == d["preprocess"] == "resize=28x28,crop=28x28,scale=1/255", again["preprocess"]
     assert [[t["label"] for t in one["top"]] for one in same] == [[t["label"] for t in one["top"]] for one in d["images"]]
     text = good("classify", net, *files)
     assert re.search(r"three.png \(28x28\)\n  three +\d+\.\d\d %$", text, re.M), text
@@ -665,6 +667,12 @@ def folders():
     doc("train", "lenet5", *source, *words, "--augment", "crop", "--out", TMP / "from-folder")
     assert (TMP / "from-folder" / "labels.txt").read_text().split() == ["dark", "light"]
     assert doc("eval", TMP / "from-folder", *source)["count"] == 4
+    # Pictures are prepared as for training, also behind an export: nothing is guessed.
+    good("export", TMP / "from-folder", "--out", TMP / "from-folder.onnx")
+    picture = next((TMP / "pictures" / "dark").iterdir())
+    for net in (TMP / "from-folder", TMP / "from-folder.onnx"):
+        assert doc("classify", net, picture)["preprocess"] == "resize=32,crop=28x28,scale=1/255"
+        assert "guess" not in good("classify", net, picture)
     broken = put_folder(TMP / "broken", True)
     bad(1, "train", "lenet5", *broken, *words, "--held-out", 0.2, "--out", TMP / "never-2", says="dark/bad.jpg")
     r = ocelli("train", "lenet5", *broken, *words, "--skip-bad", "--out", TMP / "skipped")

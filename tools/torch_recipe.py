@@ -145,13 +145,13 @@ def command(args, net, out, *more):
     subprocess.run([str(w) for w in (*words, *more)], check=True)
 
 
-def ours(args, net, out):
+def ours(args, net, out, steps):
     """Trained, or gone on with; what was finished before is not done again."""
     augment = ["--augment", args.augment] if args.augment else []
     warmup = ["--warmup", args.warmup] if args.warmup else []
     command(args, net, out, "--resume", "--epochs", args.epochs, "--lr", args.lr, "--optimizer", args.optimizer,
             "--momentum", args.momentum, "--weight-decay", args.weight_decay, "--schedule", args.schedule,
-            "--checkpoint-steps", 200, *augment, *warmup)
+            "--checkpoint-steps", 200, *augment, *warmup, *(["--steps", steps] if args.last else []))
     with (out / "metrics.csv").open() as f:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(f)]
 
@@ -214,7 +214,7 @@ def theirs(args, net, out, data):
         opt.load_state_dict(kept["optimizer"])
         torch.set_rng_state(kept["random"])
         rows = kept["rows"]
-    for epoch in range(len(rows), args.epochs):
+    for epoch in range(len(rows), args.last or args.epochs):
         rows.append({**train_epoch(module, opt, images, labels, epoch, args), **test(module, *tests)})
         torch.save({"module": module.state_dict(), "optimizer": opt.state_dict(), "rows": rows,
                     "random": torch.get_rng_state()}, path)
@@ -225,8 +225,9 @@ def theirs(args, net, out, data):
 def accuracy_of(args, net, data):
     out = pathlib.Path(args.out or tempfile.mkdtemp()) / net
     out.mkdir(parents=True, exist_ok=True)
-    a, b = ours(args, net, out), theirs(args, net, out, data)
-    print("%s on %s, %d epochs of batch %d, %s %g (%s), weight decay %g, augment %s, seed %d" %
+    steps = len(data[0][1]) // args.batch * (args.last or args.epochs)
+    a, b = ours(args, net, out, steps), theirs(args, net, out, data)
+    print("%s on %s, a schedule of %d epochs, batch %d, %s %g (%s), weight decay %g, augment %s, seed %d" %
           (net, args.data, args.epochs, args.batch, args.optimizer, args.lr, args.schedule, args.weight_decay,
            args.augment or "none", args.seed))
     print("epoch   train loss        torch   accuracy    torch   test    torch")

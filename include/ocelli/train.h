@@ -107,6 +107,7 @@ OCELLI_API int ocelli_train(struct ocelli_device *dev, const struct ocelli_datas
 struct ocelli_trained {
     char net[64];
     struct ocelli_net_params params; /* channels, height, width, classes */
+    char preprocess[256]; /* how its images were prepared, in words of preprocess.h; "": not recorded */
 };
 /* Reads what the training directory's checkpoint says of its network.
  * Fails: IO, FORMAT. */

@@ -13,6 +13,7 @@ static int write_model(struct run *r)
     struct ocelli_net_params net = r->net;
     net.batch = 1;
     TRY(ocelli_net(&g, r->p.net, &net));
+    ocelli_graph_set_preprocess(g, r->preprocess);
     TRY(ocelli_onnx_save(g, r->lane[0].weights, r->model, "N"));
 out:
     ocelli_graph_destroy(&g);

@@ -31,6 +31,7 @@ struct run {
     struct ocelli_net_params net; /* its batch: of one run on one device */
     struct schedule schedule;
     struct pairs words; /* what makes it this run and no other */
+    char preprocess[256]; /* how its images are prepared */
     struct lane *lane;
     int lanes;
     /* Where a batch comes in parts. */

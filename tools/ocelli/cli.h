@@ -158,6 +158,8 @@ struct model {
     int n_arrays;
 };
 int model_find(const char *name, struct model *out);
+/* How pictures become the model's input: as asked for, as it was trained, or NULL: nobody said. */
+const char *model_preprocess(const struct model *m, const struct ocelli_graph *g, const char *asked);
 /* What pictures the model takes: channels, height, width. An exit status. */
 int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */

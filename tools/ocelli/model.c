@@ -204,6 +204,8 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
     struct ocelli_net_params p = m->net.params;
     p.training = train;
     err = m->onnx ? load_onnx(m, out) : ocelli_net(out, m->net.net, &p);
+    if (err == 0 && m->dir && *m->net.preprocess)
+        ocelli_graph_set_preprocess(*out, m->net.preprocess);
     /* With the optimiser that `train` defaults to. */
     if (err == 0 && train)
         err = ocelli_optimize(*out, ocelli_net_loss(*out),
@@ -213,6 +215,13 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
     cli_failed(NULL, err);
     ocelli_graph_destroy(out);
     return EXIT_FAILED;
+}
+
+const char *model_preprocess(const struct model *m, const struct ocelli_graph *g, const char *asked)
+{
+    const char *known = ocelli_graph_get_preprocess(g);
+
+    return asked ? asked : known ? known : m->onnx ? NULL : "unit";
 }
 
 int model_image(const struct model *m, int image[3])
