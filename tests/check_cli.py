@@ -159,7 +159,9 @@ def parts_and_devices():
     assert close(losses("parts", "--accumulate", 2))
     if len([d for d in doc("devices", env=two)["devices"] if d["type"] == "cpu"]) > 1:
         for name in ("devices", "devices-again"):
-            assert close(losses(name, "--devices", 2, env=two)), name
+            assert close(losses(name, "--devices", 2, "--trace", TMP / "two.json", env=two)), name
+        events = json.loads((TMP / "two.json").read_text())["traceEvents"]
+        assert len({e["pid"] for e in events if e["ph"] == "X"}) == 2
         assert checkpoint(TMP / "devices") == checkpoint(TMP / "devices-again")
     bad(1, *SHORT, "--accumulate", 3, "--out", TMP / "never", says="batch of 16")
     bad(1, *SHORT, "--devices", 60, "--out", TMP / "never", says="--devices 60: there are")
@@ -680,6 +682,21 @@ def folders():
     bad(1, "train", "lenet5", "--data", "folder", "--out", TMP / "never", says="--data-dir")
     bad(1, "train", "lenet5", "--data", "cifar10", "--data-dir", TMP / "pictures", "--out", TMP / "never", says="data_batch_1.bin")
     empty(TMP / "never")
+
+
+@test
+def keeps_the_best():
+    """The first epoch is the best so far; later ones replace it only where they are better, also behind a resume."""
+    out = TMP / "best"
+    words = ["train", "lenet5", *SOURCE, "--batch", 16, "--keep-best", "--out", out]
+    doc(*words, "--epochs", 1)
+    first = (out / "best.onnx").read_bytes()
+    assert first == (out / "model.onnx").read_bytes()
+    accuracy = [e["test_accuracy"] for e in doc(*words, "--epochs", 2, "--resume")["epochs"]]
+    before = [float(row.split(",")[4]) for row in (out / "metrics.csv").read_text().split()[1:]][0]
+    assert first != (out / "model.onnx").read_bytes()
+    kept = (out / "best.onnx").read_bytes()
+    assert kept == (first if accuracy[-1] <= before else (out / "model.onnx").read_bytes()), (before, accuracy)
 
 
 @test

@@ -82,7 +82,8 @@ OCELLI_API ocelli_value ocelli_const(struct ocelli_graph *g, const char *name,
                                      enum ocelli_dtype dtype, const struct ocelli_shape *shape,
                                      const void *data);
 
-/* How pictures become the network's input, in words of preprocess.h; NULL: nobody said. ONNX files keep it. */
+/* How pictures become the network's input, in words of preprocess.h; NULL: nobody said. ONNX files
+ * keep it. */
 OCELLI_API void ocelli_graph_set_preprocess(struct ocelli_graph *g, const char *words);
 OCELLI_API const char *ocelli_graph_get_preprocess(const struct ocelli_graph *g);
 

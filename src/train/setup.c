@@ -92,7 +92,8 @@ static int add_data(struct pairs *w, const char *key, const struct ocelli_datase
     return err;
 }
 
-/* As the loader does it: a folder's pictures cover the size that they are kept at, of which the middle is taken. */
+/* As the loader does it: a folder's pictures cover the size that they are kept at, of which the
+ * middle is taken. */
 static void describe_images(struct run *r)
 {
     const struct ocelli_dataset *ds = r->train;
@@ -157,6 +158,7 @@ static int name_files(struct run *r)
         char **path;
         const char *file;
     } files[] = {{&r->checkpoint, "checkpoint"},    {&r->model, "model.onnx"},
+                 {&r->best, "best.onnx"},
                  {&r->metrics, "metrics.csv"},      {&r->curves, "curves.svg"},
                  {&r->labels, "labels.txt"},        {&r->norms, "gradients.csv"},
                  {&r->norm_curves, "gradients.svg"}};

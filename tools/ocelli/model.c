@@ -71,18 +71,24 @@ int devices_get(struct cli *cli, int n, struct ocelli_device **out)
     return status;
 }
 
-int device_done(struct cli *cli, struct ocelli_device **dev, int status)
+int devices_done(struct cli *cli, struct ocelli_device **dev, int n, int status)
 {
-    if (*dev && cli->trace && (status == EXIT_DONE || status == EXIT_INTERRUPTED)) {
-        int err = ocelli_device_write_trace(*dev, cli->trace);
+    if (dev[n - 1] && cli->trace && (status == EXIT_DONE || status == EXIT_INTERRUPTED)) {
+        int err = ocelli_devices_write_trace(dev, n, cli->trace);
 
         if (err)
             status = cli_failed("--trace", err);
         else if (!cli->json && !cli->quiet)
             out("\nTimes of all device commands: %s (open it at ui.perfetto.dev)\n", cli->trace);
     }
-    ocelli_device_close(dev);
+    for (int d = 0; d < n; d++)
+        ocelli_device_close(&dev[d]);
     return status;
+}
+
+int device_done(struct cli *cli, struct ocelli_device **dev, int status)
+{
+    return devices_done(cli, dev, 1, status);
 }
 
 const char *device_type_name(enum ocelli_device_type type)
