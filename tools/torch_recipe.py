@@ -238,7 +238,7 @@ def accuracy_of(args, net, data):
     apart = 100 * (a[-1]["test_accuracy"] - b[-1]["test_accuracy"])
     print("%s: %.2f %%, PyTorch %.2f %%, %+.2f points" %
           (net, 100 * a[-1]["test_accuracy"], 100 * b[-1]["test_accuracy"], apart), flush=True)
-    return abs(apart) <= WITHIN
+    return abs(apart) <= WITHIN and 100 * a[-1]["test_accuracy"] >= args.least
 
 
 def accuracy(args):
