@@ -202,14 +202,20 @@ def train_epoch(module, opt, images, labels, epoch, args):
     return {"epoch": epoch + 1, "train_loss": loss_sum / steps, "train_accuracy": right / (steps * args.batch)}
 
 
+RECIPE = ("data", "epochs", "batch", "seed", "optimizer", "lr", "momentum", "weight_decay", "schedule", "warmup",
+          "augment")
+
+
 def theirs(args, net, out, data):
     """The same of PyTorch; out/torch.pt keeps each finished epoch."""
     (images, labels), tests = data
-    path, rows = out / "torch.pt", []
+    path, rows, recipe = out / "torch.pt", [], {word: getattr(args, word) for word in RECIPE}
     module = begin(args, net, images.shape[-1])
     opt = optimizer(args, module.parameters())
     if path.exists():
         kept = torch.load(path)
+        if kept["recipe"] != recipe:
+            sys.exit("%s: of another recipe, %s" % (path, kept["recipe"]))
         module.load_state_dict(kept["module"])
         opt.load_state_dict(kept["optimizer"])
         torch.set_rng_state(kept["random"])
@@ -217,13 +223,12 @@ def theirs(args, net, out, data):
     for epoch in range(len(rows), args.last or args.epochs):
         rows.append({**train_epoch(module, opt, images, labels, epoch, args), **test(module, *tests)})
         torch.save({"module": module.state_dict(), "optimizer": opt.state_dict(), "rows": rows,
-                    "random": torch.get_rng_state()}, path)
+                    "random": torch.get_rng_state(), "recipe": recipe}, path)
         print("torch  " + json.dumps(rows[-1]), flush=True)
     return rows
 
 
-def accuracy_of(args, net, data):
-    out = pathlib.Path(args.out or tempfile.mkdtemp()) / net
+def accuracy_of(args, net, data, out):
     out.mkdir(parents=True, exist_ok=True)
     steps = len(data[0][1]) // args.batch * (args.last or args.epochs)
     a, b = ours(args, net, out, steps), theirs(args, net, out, data)
@@ -244,4 +249,6 @@ def accuracy_of(args, net, data):
 def accuracy(args):
     torch.set_num_threads(2)
     data = dataset(args.data, args.data_dir)
-    return all([accuracy_of(args, net, data) for net in (args.nets or "resnet20").split(",")])
+    with tempfile.TemporaryDirectory() as tmp:
+        return all([accuracy_of(args, net, data, pathlib.Path(args.out or tmp) / net)
+                    for net in (args.nets or "resnet20").split(",")])
