@@ -123,6 +123,7 @@ struct ocelli_eval_params {
     int batch; /* default 500 */
     int top;   /* k of the second count, default 5 */
     const char *variant;
+    enum ocelli_dtype storage; /* as in ocelli_plan_params; `weights` are then kept twice */
     /* Receives each image's class, in order; may be NULL. */
     void (*prediction)(void *user, int64_t i, int label, int predicted);
     int (*progress)(void *user, int64_t done, int64_t count);

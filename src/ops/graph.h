@@ -27,6 +27,7 @@ struct value {
     int output_no;      /* outputs are counted as they are marked */
     struct ocelli_init init; /* WEIGHT, STATE */
     const void *data;        /* CONST; WEIGHT that starts with it, NULL: by init */
+    bool halved;             /* WEIGHT of F16 whose data or init gives floats (graph_half) */
 };
 
 struct node {

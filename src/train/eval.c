@@ -60,7 +60,8 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
     }
     TRY(ocelli_graph_status(e->graph));
     TRY(ocelli_plan_create(&e->plan, dev, e->graph,
-                           &(struct ocelli_plan_params){.weights = w, .variant = p->variant}));
+                           &(struct ocelli_plan_params){
+                               .weights = w, .variant = p->variant, .storage = p->storage}));
     TRY(feed_init(&e->feed, &(struct feed_params){.dev = &dev, .plan = &e->plan, .lanes = 1,
                                                  .outputs = outputs, .n_outputs = n}));
 out:

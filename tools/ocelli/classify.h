@@ -10,7 +10,7 @@ enum { SOFTMAX_AUTO, SOFTMAX_YES, SOFTMAX_NO };
 
 struct classify_args {
     const char *labels, *preprocess, *variant;
-    int top, softmax, input[4];
+    int top, softmax, storage, input[4];
     bool drop_alpha;
 };
 

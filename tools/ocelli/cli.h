@@ -174,6 +174,18 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
                   const struct ocelli_graph *g, struct ocelli_weights **out);
 
+/* The same for a plan of its own, which makes those of a file or a seed itself: NULL then, and less memory. */
+int model_plan_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                       const struct ocelli_graph *g, struct ocelli_weights **out);
+
+/* An entry for a table of options; an enum ocelli_dtype lies at `at`. */
+extern const char *const storage_words[];
+#define STORAGE_OPTION(at)                                                                         \
+    {"storage", OPT_WORD, (at), .words = storage_words, .arg = "TYPE",                             \
+     .help = "weights and feature maps in memory: f16 takes half of it (default f32)"}
+/* What the option's word means. */
+enum ocelli_dtype storage_type(int word);
+
 /* As ocelli_eval() for an .onnx file, whose first output scores the classes; pixels (0 to 255) are
  * multiplied by `scale`. An exit status. */
 int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct ocelli_dataset *ds,

@@ -9,7 +9,7 @@
 #define WARM_UP_RUNS 3
 
 struct bench_args {
-    int batch, runs;
+    int batch, runs, storage;
     bool train, layers;
     const char *variant;
 };
@@ -27,6 +27,7 @@ static const struct option_spec options[] = {
      .help = "a row for every launch, with its time on the device"},
     {"variant", OPT_TEXT, offsetof(struct bench_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct bench_args, storage)),
     {0},
 };
 
@@ -140,7 +141,10 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
 {
     double start = now_seconds();
     int err = ocelli_plan_create(&b->plan, b->dev, g,
-                                 &(struct ocelli_plan_params){.weights = w, .variant = a->variant});
+                                 &(struct ocelli_plan_params){.weights = w,
+                                                              .seed = cli->seed,
+                                                              .variant = a->variant,
+                                                              .storage = storage_type(a->storage)});
 
     if (err)
         return err;
@@ -177,17 +181,18 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
             err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, layers, kinds);
         if (err == 0)
             return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o, s:o}",
+                "{s:s, s:s, s:i, s:b, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o, s:o}",
                 "model", m->net.net, "device", info->name, "batch", a->batch, "train",
-                (int)a->train, "runs", a->runs, "median_ms", json_number(b->median), "min_ms",
+                (int)a->train, "storage", storage_words[a->storage], "runs", a->runs, "median_ms", json_number(b->median), "min_ms",
                 json_number(b->min), "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy),
                 "gflops", json_number(bench_giga(b->flops, b->median)), "setup_ms",
                 json_number(b->setup_ms), "images_per_second",
                 json_number(1e3 * a->batch / b->median), "peak_bytes", (json_int_t)b->mem.peak,
                 "losses", b->losses, "layers", layers, "kinds", kinds));
     } else {
-        out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
-            a->train ? "training step" : "prediction", b->median, b->min, b->p90);
+        out("%s, batch %d, %s%s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
+            a->train ? "training step" : "prediction",
+            storage_type(a->storage) == OCELLI_F16 ? " in f16" : "", b->median, b->min, b->p90);
         if (!cli->quiet)
             out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
                 1e3 * a->batch / b->median, bench_giga(b->flops, b->median), b->setup_ms,
@@ -223,7 +228,7 @@ static int run(struct cli *cli, const void *args)
         status = cli_error("bench: the null device cannot run anything");
         goto out;
     }
-    if ((status = model_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
+    if ((status = model_plan_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
         goto out;
     err = measure(cli, a, g, w, &b);
     status = err ? cli_failed(NULL, err) : report(cli, a, &m, &b);

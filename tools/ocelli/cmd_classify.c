@@ -29,6 +29,7 @@ static const struct option_spec options[] = {
      .help = "ignore opacity (default: transparent parts are white)"},
     {"variant", OPT_TEXT, ARG(variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(ARG(storage)),
     {0},
 };
 #undef ARG
@@ -127,11 +128,14 @@ static int prepare(struct classify *s)
     if ((status = load(s)) != EXIT_DONE || (status = check(s)) != EXIT_DONE ||
         (status = find_preprocessing(s)) != EXIT_DONE || (status = find_labels(s)) != EXIT_DONE ||
         (status = device_get(s->cli, false, &s->dev)) != EXIT_DONE ||
-        (status = model_weights(s->cli, &s->m, s->dev, s->g, &s->w)) != EXIT_DONE)
+        (status = model_plan_weights(s->cli, &s->m, s->dev, s->g, &s->w)) != EXIT_DONE)
         return status;
     err = ocelli_plan_create(
         &s->plan, s->dev, s->g,
-        &(struct ocelli_plan_params){.weights = s->w, .variant = s->args->variant});
+        &(struct ocelli_plan_params){.weights = s->w,
+                                     .seed = s->cli->seed,
+                                     .variant = s->args->variant,
+                                     .storage = storage_type(s->args->storage)});
     return err ? cli_failed(s->m.net.net, err) : EXIT_DONE;
 }
 

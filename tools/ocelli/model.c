@@ -245,6 +245,22 @@ int model_image(const struct model *m, int image[3])
     return EXIT_DONE;
 }
 
+const char *const storage_words[] = {"f32", "f16", NULL};
+
+enum ocelli_dtype storage_type(int word)
+{
+    static const enum ocelli_dtype types[] = {OCELLI_F32, OCELLI_F16};
+
+    return types[word];
+}
+
+int model_plan_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                       const struct ocelli_graph *g, struct ocelli_weights **out)
+{
+    *out = NULL;
+    return m->dir ? model_weights(cli, m, dev, g, out) : EXIT_DONE;
+}
+
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
                   const struct ocelli_graph *g, struct ocelli_weights **out)
 {
