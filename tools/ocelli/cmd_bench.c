@@ -12,6 +12,7 @@
 struct bench_args {
     int batch, runs;
     bool train, layers;
+    uint64_t cap;
     const char *variant;
 };
 
@@ -26,6 +27,8 @@ static const struct option_spec options[] = {
      .help = "runs to measure after the warm-up (default 50)"},
     {"layers", OPT_FLAG, offsetof(struct bench_args, layers),
      .help = "a row for every launch, with its time on the device"},
+    {"memory-cap", OPT_SIZE, offsetof(struct bench_args, cap), .arg = "BYTES",
+     .help = "use no more of the device (also 500M, 2G): compute values twice"},
     {"variant", OPT_TEXT, offsetof(struct bench_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
     {0},
@@ -38,6 +41,7 @@ struct bench {
     double busy;                       /* ms of processor time a run, of all threads */
     double flops;
     struct ocelli_plan_memory mem;
+    uint64_t held;    /* the most memory that the device held at once */
     double *layer_ms; /* medians, one a step */
     json_t *losses;   /* mean loss of each step of the warm-up, where there is one */
 };
@@ -189,8 +193,9 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
                    struct ocelli_weights *w, struct bench *b)
 {
     double start = now_seconds();
-    int err = ocelli_plan_create(&b->plan, b->dev, g,
-                                 &(struct ocelli_plan_params){.weights = w, .variant = a->variant});
+    int err = ocelli_plan_create(
+        &b->plan, b->dev, g,
+        &(struct ocelli_plan_params){.weights = w, .variant = a->variant, .memory_cap = a->cap});
 
     if (err)
         return err;
@@ -211,6 +216,9 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
     if ((err = time_runs(b, a->runs)) == 0 && a->layers)
         err = time_layers(b);
     progress_end();
+    struct ocelli_device_stats stats;
+    ocelli_device_get_stats(b->dev, &stats);
+    b->held = stats.bytes_peak;
     return err;
 }
 
@@ -290,14 +298,17 @@ static int report(const struct cli *cli, const struct bench_args *a, const struc
         if (a->layers)
             err = layer_rows(cli, b, layers);
         if (err == 0)
-            return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o}", "model",
-                m->net.net, "device", info->name, "batch", a->batch, "train", (int)a->train, "runs",
-                a->runs, "median_ms", json_number(b->median), "min_ms", json_number(b->min),
-                "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy), "gflops",
-                json_number(giga(b->flops, b->median)), "setup_ms", json_number(b->setup_ms),
-                "images_per_second", json_number(1e3 * a->batch / b->median), "peak_bytes",
-                (json_int_t)b->mem.peak, "losses", b->losses, "layers", layers));
+            return out_json(
+                json_pack("{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, "
+                          "s:i, s:O, s:o}",
+                          "model", m->net.net, "device", info->name, "batch", a->batch, "train",
+                          (int)a->train, "runs", a->runs, "median_ms", json_number(b->median),
+                          "min_ms", json_number(b->min), "p90_ms", json_number(b->p90), "busy_ms",
+                          json_number(b->busy), "gflops", json_number(giga(b->flops, b->median)),
+                          "setup_ms", json_number(b->setup_ms), "images_per_second",
+                          json_number(1e3 * a->batch / b->median), "peak_bytes",
+                          (json_int_t)b->mem.peak, "allocated_bytes", (json_int_t)b->held,
+                          "recomputed", b->mem.recomputed, "losses", b->losses, "layers", layers));
     } else {
         out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
             a->train ? "training step" : "prediction", b->median, b->min, b->p90);
