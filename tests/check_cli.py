@@ -335,8 +335,11 @@ def bench():
         need(one, "op", "ms", "gflops", "gbs")
     assert sum(one["launches"] for one in d["kinds"]) == len(d["layers"])
     assert abs(sum(one["ms"] for one in d["kinds"]) - sum(one["ms"] for one in d["layers"])) < 1e-6
-    t = doc("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    step = ("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    t = doc(*step)
     assert t["train"] and t["batch"] == 16 and t["median_ms"] > 0
+    assert t["peak_bytes"] == t["allocated_bytes"] > 4 * 61706, t
+    bad(1, *step, "--memory-cap", "1M", says="at least %d" % t["peak_bytes"])
     assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
     bad(1, "bench", "lenet5", "--device", "null", says="null")
 
