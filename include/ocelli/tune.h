@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-/* What is known so far; told after every candidate. Texts live until the call returns. */
+/* What is known so far; told after every candidate, and about ten times a second while one is in
+ * work. Texts live until the call returns. */
 struct ocelli_tune_progress {
     const char *problem;           /* in work now */
     int index, count;              /* it is number index of count */
@@ -29,7 +30,7 @@ typedef bool (*ocelli_tune_progress_fn)(void *user, const struct ocelli_tune_pro
 
 /* Zero in a field means its default. */
 struct ocelli_tune_params {
-    double budget;        /* seconds in all (60); begun candidates are finished */
+    double budget;        /* seconds in all (60); what is in work then is given up */
     int candidates;       /* at most so many a problem; 0: as the budget allows */
     const char *strategy; /* "auto" (default), or what ocelli_tune_strategy() lists */
     const char *values;   /* "MR=4,8 NV=2": only these values of the parameters named */
@@ -49,7 +50,8 @@ struct ocelli_tune_params {
 
 struct ocelli_tune_result {
     char *problem;           /* problem string, or "kernel NAME SIZE=N.." */
-    char *variant, *setting; /* of the winner; "" when nothing right was found */
+    char *variant, *setting; /* of the winner. variant "": the default is no good, setting says why;
+                                 "" there, too: there was no time for this problem */
     char *default_variant, *default_setting;
     double default_ms, best_ms; /* of the last race between them; equal when the default stays */
     double spread;              /* of the ratio in that race */

@@ -104,7 +104,9 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
     for (int i = 0; i < n; i++) {
         bool none = !*r[i].variant;
         out("%s\n", r[i].problem);
-        if (none)
+        if (none && !*r[i].setting)
+            out("    there was no time for it\n");
+        else if (none)
             out("    the default is no good: %s\n", r[i].setting);
         else
             out("    %-8s %9.4f ms  %s %s\n    %-8s %9.4f ms  %s %s  (%.2fx)\n", "default",
