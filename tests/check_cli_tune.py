@@ -65,7 +65,7 @@ def problem_and_again():
     assert winner["problem"] == SMALL[1] and winner["variant"] == p["variant"] and winner["clock"] >= 0, winner
     assert doc("tune", "db", "stats", *db("a"))["winners"] == 1
     assert SMALL[1] in good("tune", "db", "list", *db("a"))
-    good("tune", "db", "verify", *db("a"))
+    good("tune", "db", "verify", "--device", "null", *db("a"))
 
 
 @test
@@ -85,6 +85,32 @@ def there_and_back():
     assert len(t4["results"]) == len(tried("a")) and first["configuration"]["MR"] == 2, first
     (TMP / "text.db").write_text("no database")
     bad(1, "tune", "db", "verify", *db("text"), says="text.db")
+
+
+@test
+def verify():
+    winner, = rows("a", "winner")
+    lines = TMP / "verify.jsonl"
+    row = lambda setting, **more: json.dumps({**winner, "setting": setting, **more}) + "\n"
+    slow = "MR=1 NV=1 PACK_A=1 PACK_B=1 KC=256 MB=4"
+    lines.write_text(row(slow, problem="gemm a=128x256 b=256x128") +
+                     row(slow, problem="gemm a=17x31 b=31x40", source="0" * 32) +
+                     row("MR=5", problem="gemm a=9x31 b=31x40") +
+                     row("X=1", problem="kernel x N=1") +
+                     row(slow, problem="gemm a=8x8 b=8x8", device="another"))
+    assert doc("tune", "db", "import", lines, *db("v"))["winners"] == 5
+    r = ocelli("tune", "db", "verify", "--json", *db("v"))
+    d = json.loads(r.stdout)
+    status = {w["key"]: w["status"] for w in d["winners"]}
+    assert status == {"gemm a=128x256 b=256x128": "slower", "gemm a=17x31 b=31x40": "stale",
+                      "gemm a=9x31 b=31x40": "stale", "kernel x N=1": "skipped"}, d
+    assert r.returncode == 1 and d["bad"] == 1 and "tune it again" in r.stderr, r
+    assert any(w["gain_now"] is not None and w["gain_now"] < 0.98 for w in d["winners"]), d
+    # The others are no failure; nothing there is none either.
+    lines.write_text(row(winner["setting"], problem="gemm a=17x31 b=31x40", source="0" * 32))
+    good("tune", "db", "import", lines, *db("stale"))
+    assert "1 stale" in good("tune", "db", "verify", *db("stale"))
+    assert "of 0 winners" in good("tune", "db", "verify", *db("none"))
 
 
 @test
@@ -135,7 +161,7 @@ def killed_and_resumed():
             p.wait()
     good(*SMALL, *db("killed"))
     assert tried("killed") == whole, (tried("killed"), whole)
-    good("tune", "db", "verify", *db("killed"))
+    good("tune", "db", "verify", "--device", "null", *db("killed"))
 
 
 @test

@@ -105,6 +105,22 @@ OCELLI_API void ocelli_tune_path(char *path, size_t size);
 /* 0 when the database is sound or not there. */
 OCELLI_API int ocelli_tune_check(const char *database);
 
+/* A winner, judged and raced against the default once more. */
+struct ocelli_tune_verdict {
+    char *problem, *variant, *setting;
+    const char *status; /* "holds", "slower" (than the default, by more than the noise), "wrong",
+                           "stale" (for another version of the kernel: no plan uses it), "skipped"
+                           (no time, or somebody's own kernel) */
+    char *why;
+    double gain_then, gain_now; /* the default's time as a multiple of its time; 0: not measured */
+};
+/* Looks at winners of this device, p->candidates of them (20), drawn by p->seed, in p->budget
+ * seconds. Changes nothing: what does not hold can be tuned again. Fails as
+ * ocelli_tune_problems(). */
+OCELLI_API int ocelli_tune_verify(struct ocelli_device *dev, const struct ocelli_tune_params *p,
+                                  struct ocelli_tune_verdict **out, int *n);
+OCELLI_API void ocelli_tune_verdicts_free(struct ocelli_tune_verdict **v, int n);
+
 /* ---- Simulation ---- */
 
 /* How a strategy does on a recorded space (JSON lines, gzip or plain), without a device: `repeats`

@@ -21,7 +21,7 @@ struct tuner {
     struct tune_db *db;
     struct runner *runner; /* one for all: one worker a device */
     char device[16];       /* the worker's */
-    const char *kind;
+    char *kind;
     double start;   /* clock */
     bool stopped;   /* by the listener */
     bool finishing; /* the last races: they are not stopped */
@@ -29,6 +29,11 @@ struct tuner {
     struct task *task;
     int n_tasks;
 };
+
+/* Defaults, database, runner; tuner_close() in any case. With DB_READ, db may be NULL. */
+int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_device *who,
+               const struct ocelli_tune_params *p, enum db_mode mode);
+void tuner_close(struct tuner *u);
 
 /* A candidate that was tried, by the hash of its variant and setting; and of its launches. */
 struct known {

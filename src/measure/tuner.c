@@ -189,7 +189,7 @@ out:
 
 /* ---- All of it ---- */
 
-static int open_database(struct tuner *u)
+static int open_database(struct tuner *u, enum db_mode mode)
 {
     const struct log log = {u->p.log, u->p.user};
     struct text path = {0};
@@ -200,7 +200,7 @@ static int open_database(struct tuner *u)
         text_add(&path, "/nonexistent/tuning.db"); /* opens in memory */
     if (path.failed)
         TRY(fail_memory());
-    TRY(db_open(&u->db, path.s, DB_WRITE, &log));
+    TRY(db_open(&u->db, path.s, mode, &log));
 out:
     text_free(&path);
     return err;
@@ -216,38 +216,68 @@ static void set_defaults(struct tuner *u, const struct ocelli_tune_params *p)
     u->p.worker = u->p.worker ? u->p.worker : worker && *worker ? worker : "ocelli";
 }
 
+static int open_runner(struct tuner *u)
+{
+    return runner_create(&u->runner, &(struct runner_params){.program = u->p.worker,
+                                                             .device = u->device,
+                                                             .compile_s = u->p.compile_seconds,
+                                                             .run_s = u->p.run_seconds,
+                                                             .go_on = go_on,
+                                                             .user = u});
+}
+
+int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_device *who,
+               const struct ocelli_tune_params *p, enum db_mode mode)
+{
+    struct text kind = {0};
+    int err = 0;
+    *u = (struct tuner){.info = ocelli_device_get_info(dev), .who = *who, .start = clock_seconds()};
+    set_defaults(u, p);
+    if (u->info->type == OCELLI_DEVICE_NULL)
+        TRY(fail(OCELLI_ERR_UNSUPPORTED, "tune: the null device cannot run anything"));
+    bool found = !u->p.strategy;
+    for (int i = 0; strategy_names[i] && !found; i++)
+        found = strcmp(strategy_names[i], u->p.strategy) == 0;
+    if (!found)
+        TRY(fail(OCELLI_ERR_INVALID, "strategy \"%s\": there is none of that name", u->p.strategy));
+    device_kind(who->caps, &kind);
+    if (kind.failed)
+        TRY(fail_memory());
+    u->kind = kind.s;
+    kind = (struct text){0};
+    snprintf(u->device, sizeof(u->device), "%d", u->info->index);
+    TRY(open_database(u, mode));
+    TRY(open_runner(u));
+out:
+    text_free(&kind);
+    return err;
+}
+
+void tuner_close(struct tuner *u)
+{
+    for (int i = 0; i < u->n_tasks; i++)
+        task_free(&u->task[i]);
+    free(u->task);
+    runner_destroy(&u->runner);
+    db_close(&u->db);
+    free(u->kind);
+    *u = (struct tuner){0};
+}
+
 int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
               const struct tune_request *q, const struct ocelli_tune_params *p,
               struct ocelli_tune_result **out)
 {
-    struct tuner u = {.info = ocelli_device_get_info(dev), .who = *who, .start = clock_seconds()};
     const int n = q->kernel ? 1 : q->n;
     struct kernel_spec *kernel = q->kernel;
-    struct text kind = {0};
-    int err = 0;
+    struct tuner u = {0};
+    int err;
     *out = NULL;
-    set_defaults(&u, p);
-    if (u.info->type == OCELLI_DEVICE_NULL)
-        TRY(fail(OCELLI_ERR_UNSUPPORTED, "tune: the null device cannot run anything"));
-    bool found = !u.p.strategy;
-    for (int i = 0; strategy_names[i] && !found; i++)
-        found = strcmp(strategy_names[i], u.p.strategy) == 0;
-    if (!found)
-        TRY(fail(OCELLI_ERR_INVALID, "strategy \"%s\": there is none of that name", u.p.strategy));
-    device_kind(who->caps, &kind);
-    snprintf(u.device, sizeof(u.device), "%d", u.info->index);
+    TRY(tuner_open(&u, dev, who, p, DB_WRITE));
     u.task = calloc((size_t)n + 1, sizeof(*u.task));
     *out = calloc((size_t)n + 1, sizeof(**out));
-    if (!u.task || !*out || kind.failed)
+    if (!u.task || !*out)
         TRY(fail_memory());
-    u.kind = kind.s;
-    TRY(open_database(&u));
-    TRY(runner_create(&u.runner, &(struct runner_params){.program = u.p.worker,
-                                                         .device = u.device,
-                                                         .compile_s = u.p.compile_seconds,
-                                                         .run_s = u.p.run_seconds,
-                                                         .go_on = go_on,
-                                                         .user = &u}));
     for (int i = 0; i < n; i++) {
         u.n_tasks++;
         struct kernel_spec *k = kernel;
@@ -260,13 +290,8 @@ int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
     for (int i = 0; i < n; i++)
         TRY(task_result(&u.task[i], &(*out)[i]));
 out:
-    for (int i = 0; i < u.n_tasks; i++)
-        task_free(&u.task[i]);
-    free(u.task);
-    runner_destroy(&u.runner);
+    tuner_close(&u);
     kernel_free(&kernel);
-    db_close(&u.db);
-    text_free(&kind);
     if (err)
         ocelli_tune_results_free(out, n);
     return err;

@@ -17,7 +17,7 @@ static const struct option_spec options[] = {
     {"budget", OPT_FLOAT, offsetof(struct tune_args, budget), 1, 1e7, .arg = "SECONDS",
      .help = "time in all (default 60)"},
     {"candidates", OPT_INT, offsetof(struct tune_args, candidates), 1, 1e9, .arg = "N",
-     .help = "at most so many new candidates a problem"},
+     .help = "at most so many new candidates a problem; db verify: winners (20)"},
     {"strategy", OPT_TEXT, offsetof(struct tune_args, strategy), .arg = "NAME",
      .help = "auto, exhaustive, random, local, annealing, evolution, model"},
     {"values", OPT_TEXT, offsetof(struct tune_args, values), .arg = "LIST",
@@ -126,7 +126,7 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
 
 /* ---- What is tuned ---- */
 
-static int own_path(char *buf, size_t size)
+int own_path(char *buf, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", buf, size - 1);
     if (n <= 0)
