@@ -7,11 +7,13 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import xml.dom.minidom
 
 from clitest import ENV, EXE, SEED, TMP, bad, doc, good, main, need, ocelli, test
 
@@ -127,7 +129,11 @@ def bad_candidates():
     winner, = rows("bad", "winner")
     assert winner["setting"] == "WAY=2" and winner["rejected"] == 7, winner
     text = page.read_text()
-    assert text.count("<svg") == 2 and "overwrites" in text and "http" not in text
+    assert text.count("<svg") == 4 and "overwrites" in text and "http" not in text
+    for svg in re.findall("<svg.*?</svg>", text, re.S):
+        xml.dom.minidom.parseString(svg)
+    # Nine candidates against evaluations and again against seconds; seven are rejected.
+    assert text.count("<circle") == 2 * 2 and text.count('class="no"') == 2 * 7, text
     # Those that cost a worker are not tried again.
     start = time.monotonic()
     again = doc("tune", "--spec", ROOT / "tune" / "bad.json", "--strategy", "exhaustive", "--timeout", 15, *db("bad"))

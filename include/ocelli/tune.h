@@ -20,6 +20,7 @@ struct ocelli_tune_progress {
     const char *problem;           /* in work now */
     int index, count;              /* it is number index of count */
     int tried, rejected;           /* candidates for it */
+    double candidate_ms;           /* of the last one; 0: rejected */
     double default_ms, best_ms;    /* of it; 0: not known yet */
     const char *variant, *setting; /* of the best */
     double spent, budget;          /* seconds, of all */

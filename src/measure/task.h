@@ -69,6 +69,7 @@ struct task {
     struct known *known;
     int n_known, cap_known;
     int tried, rejected, remembered;
+    double last_ms; /* of the last candidate; 0: rejected */
     struct recalled recalled; /* the best of what the database has.. */
     double recalled_ms;       /* ..and its time then, 0: nothing */
     /* The default and the best so far. */

@@ -184,6 +184,7 @@ static double eval(void *user, const int *point)
     }
     t->tried++;
     t->rejected += isinf(cost) != 0;
+    t->last_ms = isinf(cost) ? 0 : cost;
     TRY(put_result(t, &k, source, &v, cost, spread));
     TRY(task_known_add(t, k.variant, k.setting, launches, cost));
     if (!tuner_tell(t))
@@ -262,6 +263,7 @@ int task_begin(struct task *t)
         return 0;
     }
     t->default_ms = r.b_ms;
+    t->last_ms = r.b_ms;
     TRY(set_best(t, &def, r.b_ms, error));
     TRY(set_anchor(t));
     if (c && task_values(t, c, def.setting, tv) && task_plan(t, c, tv, &launches, source) == 0 &&
@@ -377,9 +379,15 @@ bool task_is_better(const struct task *t)
            (strcmp(t->def_variant, t->variant) != 0 || strcmp(t->def_setting, t->setting) != 0);
 }
 
+/* By more than the noise? */
+static bool is_clear(const struct race *r, int rounds)
+{
+    return r->ratio < 1 - MAX(WORTH, 2 * r->spread / sqrt(rounds));
+}
+
 int task_finish(struct task *t, double seconds)
 {
-    const struct race_params p = rounds(t, ROUNDS_LAST, seconds, 0);
+    struct race_params p = rounds(t, ROUNDS_LAST, seconds, 0);
     const struct candidate def = default_of(t), best = best_of(t);
     struct race r;
     int err = 0;
@@ -388,7 +396,11 @@ int task_finish(struct task *t, double seconds)
     if (task_is_better(t)) {
         task_use(t);
         TRY(runner_race(t->runner, &def, &best, &p, &r));
-        if (is_ok(&r.verdict) && r.ratio < 1 - MAX(WORTH, 2 * r.spread / sqrt(ROUNDS_LAST))) {
+        if (is_ok(&r.verdict) && r.ratio < 1 - WORTH && !is_clear(&r, p.rounds)) {
+            p.rounds *= 3;
+            TRY(runner_race(t->runner, &def, &best, &p, &r));
+        }
+        if (is_ok(&r.verdict) && is_clear(&r, p.rounds)) {
             t->default_ms = r.a_ms;
             t->best_ms = r.ratio * r.a_ms;
             t->spread = r.spread;

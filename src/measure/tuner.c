@@ -29,6 +29,7 @@ bool tuner_tell(struct task *t)
                                      .count = u->n_tasks,
                                      .tried = t->tried,
                                      .rejected = t->rejected,
+                                     .candidate_ms = t->last_ms,
                                      .default_ms = t->default_ms,
                                      .best_ms = t->best_ms,
                                      .variant = t->variant,
