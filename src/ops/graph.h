@@ -60,6 +60,7 @@ struct graph {
     const char *why;            /* the words of the failure that set it */
     enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
     const char *layer;          /* name given to nodes added now */
+    const char *preprocess;     /* how pictures become the input, where it is known */
 };
 
 /* The scalar state that counts training steps, where something depends on it. */

@@ -25,6 +25,7 @@ struct classify {
     struct ocelli_port in, out;
     struct ocelli_preprocess_params prepare;
     char words[256]; /* the same for people */
+    bool guessed;    /* nothing was said of how the network was trained */
     struct labels labels;
     char labels_path[PATH_MAX];
     int classes;

@@ -143,6 +143,7 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out);
 int devices_get(struct cli *cli, int n, struct ocelli_device **out);
 /* Writes the trace, if one was asked for, and closes. The status, or EXIT_FAILED. */
 int device_done(struct cli *cli, struct ocelli_device **dev, int status);
+int devices_done(struct cli *cli, struct ocelli_device **dev, int n, int status);
 const char *device_type_name(enum ocelli_device_type type);
 
 /* Is there a network of that name? Else prints which there are. */
@@ -158,6 +159,9 @@ struct model {
     int n_arrays;
 };
 int model_find(const char *name, struct model *out);
+/* How pictures become the model's input: as asked for, as it was trained, or NULL: nobody said. */
+const char *model_preprocess(const struct model *m, const struct ocelli_graph *g,
+                             const char *asked);
 /* What pictures the model takes: channels, height, width. An exit status. */
 int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */

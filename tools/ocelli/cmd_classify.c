@@ -77,13 +77,13 @@ static int check(struct classify *s)
     return s->score && s->p && s->order ? EXIT_DONE : cli_error("%s: out of memory", s->m.net.net);
 }
 
-/* What trains here divides by 255; of files nothing is known but the input's size. */
 static int find_preprocessing(struct classify *s)
 {
-    const char *how = s->args->preprocess ? s->args->preprocess : s->m.onnx ? NULL : "unit";
+    const char *how = model_preprocess(&s->m, s->g, s->args->preprocess);
     int err = ocelli_preprocess_parse(&s->prepare, how, &s->in.shape);
 
-    if (err == OCELLI_ERR_INVALID)
+    s->guessed = !how;
+    if (err == OCELLI_ERR_INVALID && s->args->preprocess)
         return cli_usage("--%s", ocelli_error());
     if (err)
         return cli_failed(s->m.net.net, err);
