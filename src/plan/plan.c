@@ -130,6 +130,8 @@ int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct 
         TRY(graph_fuse_steps(*out, caps));
         if (!half && !op_is_forced(&op_conv2d, q->variant))
             TRY(graph_layout(*out, caps, q->exact));
+        if (!half && !op_is_forced(&op_gemm, q->variant))
+            TRY(graph_pack(*out, caps));
     }
     if (half)
         TRY(graph_half(*out, !q->weights));
