@@ -26,6 +26,10 @@ int graph_fold(struct graph *g);
  * families that add up the products themselves. Before graph_hoist(). */
 int graph_layout(struct graph *g, const struct caps *caps, bool exact);
 
+/* On CPUs: a blocked depthwise convolution and the 1x1 convolution of its result as one operation, where
+ * that is likely to be faster. After graph_layout(). */
+int graph_fuse_separable(struct graph *g, const struct caps *caps);
+
 /* fixed[v]: value v depends on nothing but weights, states and constants that no node updates. */
 void graph_fixed(const struct graph *g, bool *fixed);
 

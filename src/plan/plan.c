@@ -113,6 +113,8 @@ int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct 
         TRY(graph_fuse_steps(*out, caps));
         if (!op_is_forced(&op_conv2d, q->variant))
             TRY(graph_layout(*out, caps, q->exact));
+        if (!op_is_forced(&op_conv2d_blocked, q->variant))
+            TRY(graph_fuse_separable(*out, caps));
         TRY(graph_hoist(*out));
     }
 out:
