@@ -219,15 +219,6 @@ static const struct caps recorder = {
     .max_alloc = 1 << 28,
 };
 
-static const struct variant *variant_named(const struct op *op, const char *name)
-{
-    const struct variant *v = op->variants;
-    while (v->name && strcmp(v->name, name) != 0)
-        v++;
-    ck_assert_msg(v->name != NULL, "%s/%s: there is no such variant", op->name, name);
-    return v;
-}
-
 /* Each parameter is a tunable, in the same order, each value one of its values. */
 static void declares(const struct record *r, const struct space *now, const char *path)
 {
@@ -258,7 +249,8 @@ static void fits(const char *path)
     int tv[MAX(SPACE_PARAMS, MAX_TUNABLES)], point[SPACE_PARAMS], good = 0, valid = 0;
     assert_ok(record_read(&r, path));
     assert_ok(problem_parse(r->problem, &p, attr));
-    struct space_hold hold = {&p, &recorder, variant_named(p.op, r->variant)};
+    struct space_hold hold = {&p, &recorder, op_variant(p.op, r->variant)};
+    ck_assert_msg(hold.v != NULL, "%s: %s/%s: there is none", path, p.op->name, r->variant);
     space_of_variant(&now, &hold);
     declares(r, &now, path);
     for (uint64_t rank = 0; rank < (uint64_t)space_size(&r->space); rank++) {
