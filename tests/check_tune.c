@@ -286,7 +286,7 @@ START_TEST(test_revert)
     char user[256], source[33];
     struct problem p;
     struct launches l;
-    int tv[MAX_TUNABLES], n = 0;
+    int tv[MAX_TUNABLES], n = 0, reverted;
     snprintf(user, sizeof(user), "%s", in_dir("revert.db"));
     setenv("OCELLI_TUNING_DB", user, 1);
     setenv("OCELLI_STYLE", "cpu", 1);
@@ -309,14 +309,17 @@ START_TEST(test_revert)
                                    .default_variant = (char *)v->name,
                                    .default_setting = def.s,
                                    .default_ms = 1};
-    assert_ok(ocelli_tune_revert(dev, user, &r, 1));
+    assert_ok(ocelli_tune_revert(dev, user, &r, 1, &reverted));
+    ck_assert_int_eq(reverted, 1);
     ck_assert_str_eq(asked(&who, NULL), "");
+    assert_ok(ocelli_tune_revert(dev, user, &r, 1, &reverted));
+    ck_assert_int_eq(reverted, 0);
     struct tune_db *db = opened("revert.db", DB_READ);
     assert_ok(db_each_winner(db, NULL, count_winner, &n));
     ck_assert_int_eq(n, 1);
     db_close(&db);
     r.default_setting = "MR=5";
-    assert_fails(ocelli_tune_revert(dev, user, &r, 1), OCELLI_ERR_INVALID, "MR=5");
+    assert_fails(ocelli_tune_revert(dev, user, &r, 1, &reverted), OCELLI_ERR_INVALID, "MR=5");
     text_free(&def);
     ocelli_device_close(&dev);
     unsetenv("OCELLI_STYLE");

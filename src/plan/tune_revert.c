@@ -8,6 +8,14 @@
 #include "plan/tuned.h"
 #include "tune/setting.h"
 
+/* Its winner is there, and is not the default. */
+static int is_other(void *user, const struct tune_winner *w)
+{
+    const struct ocelli_tune_result *r = user;
+    return strcmp(w->variant, r->default_variant) != 0 ||
+           strcmp(w->setting, r->default_setting) != 0;
+}
+
 static int revert_one(struct tune_db *db, const struct tune_device *who, const char *kind,
                       const struct ocelli_tune_result *r)
 {
@@ -42,12 +50,13 @@ out:
 }
 
 int ocelli_tune_revert(struct ocelli_device *dev, const char *database,
-                       const struct ocelli_tune_result *r, int n)
+                       const struct ocelli_tune_result *r, int n, int *reverted)
 {
     const struct tune_device who = tune_device_of(dev);
     struct text path = {0}, kind = {0};
     struct tune_db *db = NULL;
     int err = 0;
+    *reverted = 0;
     if (database)
         text_add(&path, "%s", database);
     else if (!db_default_path(&path))
@@ -56,8 +65,17 @@ int ocelli_tune_revert(struct ocelli_device *dev, const char *database,
     if (path.failed || kind.failed)
         TRY(fail_memory());
     TRY(db_open(&db, path.s, DB_WRITE, device_log(dev)));
-    for (int i = 0; i < n; i++)
-        TRY(revert_one(db, &who, kind.s, &r[i]));
+    for (int i = 0; i < n; i++) {
+        const struct tune_key k = {r[i].problem, who.name, who.driver};
+        struct ocelli_tune_result one = r[i];
+        int other = db_each_winner(db, &k, is_other, &one);
+        if (other < 0)
+            TRY(other);
+        if (other > 0) {
+            TRY(revert_one(db, &who, kind.s, &r[i]));
+            ++*reverted;
+        }
+    }
 out:
     db_close(&db);
     text_free(&path);

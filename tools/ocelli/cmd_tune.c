@@ -101,7 +101,7 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
             json_number(total), "best_ms", json_number(best), "network_before_ms",
             json_number(net->before > 0 ? net->before : NAN), "network_after_ms",
             json_number(net->after > 0 ? net->after : NAN), "network_noise",
-            json_number(net->before > 0 ? net->noise : NAN), "reverted", net->slower));
+            json_number(net->before > 0 ? net->noise : NAN), "reverted", net->reverted > 0));
     }
     for (int i = 0; i < n; i++) {
         bool none = !*r[i].variant;
@@ -123,7 +123,7 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
     if (net->before > 0)
         out("the network, in turn: %.3f ms by default, %.3f ms tuned (%.3fx, noise %.1f %%)\n",
             net->before, net->after, 1 / net->ratio, 100 * net->noise);
-    if (net->slower)
+    if (net->reverted)
         out("slower as a whole: none of this is used, the defaults stay\n");
     return EXIT_DONE;
 }
@@ -188,7 +188,7 @@ static int tune_network(const struct cli *cli, const struct tune_args *a, const 
     else if (p->budget > 0)
         status = tune_compare(cli, dev, g, a, net);
     if (status == EXIT_DONE && net->slower &&
-        (err = ocelli_tune_revert(dev, a->database, *r, *n)) != 0)
+        (err = ocelli_tune_revert(dev, a->database, *r, *n, &net->reverted)) != 0)
         status = cli_failed("tune", err);
     ocelli_graph_destroy(&g);
     return status;

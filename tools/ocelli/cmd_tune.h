@@ -21,7 +21,8 @@ int tune_simulate(const struct cli *cli, const struct tune_args *a);
 struct tune_network {
     double before, after; /* ms, of processor time with --busy; 0: not compared */
     double ratio, noise;  /* after : before */
-    bool slower;          /* by more than the noise */
+    bool slower;          /* by more than the noise.. */
+    int reverted;         /* ..so that many winners were taken back */
 };
 int tune_compare(const struct cli *cli, struct ocelli_device *dev, const struct ocelli_graph *g,
                  const struct tune_args *a, struct tune_network *out);

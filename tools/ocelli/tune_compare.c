@@ -55,7 +55,8 @@ static double median(const double *x, int n)
     return sorted[n / 2];
 }
 
-/* Of rounds in which both ran: the ratio's median, and by how much that may be wrong. */
+/* Of rounds in which both ran: the ratio's median, and by how much that may be wrong (four median
+ * deviations / sqrt(n) are twice the error of a median). */
 static void judge(const double ms[2][MORE_ROUNDS], int n, struct tune_network *out)
 {
     double ratio[MORE_ROUNDS];
@@ -67,7 +68,7 @@ static void judge(const double ms[2][MORE_ROUNDS], int n, struct tune_network *o
     out->ratio = median(ratio, n);
     for (int r = 0; r < n; r++)
         ratio[r] = fabs(ratio[r] - out->ratio);
-    out->noise = 2 * median(ratio, n) / sqrt(n);
+    out->noise = 4 * median(ratio, n) / sqrt(n);
     out->slower = out->ratio > 1 + fmax(WORTH, out->noise);
 }
 
