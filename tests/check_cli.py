@@ -804,7 +804,8 @@ def damaged_checkpoint():
 
 
 def start(out, *more):
-    return subprocess.Popen([str(w) for w in (EXE, *LONG, "--out", out, *more)], env=ENV, cwd=TMP, text=True,
+    words = (EXE, *LONG, "--out", out, "--log-steps", "%s.csv" % out, *more)
+    return subprocess.Popen([str(w) for w in words], env=ENV, cwd=TMP, text=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -838,6 +839,8 @@ def killed_and_resumed():
         assert checkpoint(out) == want, "case %d: another checkpoint than without interruption" % case
         only_finished_files(out)
         assert (out / "metrics.csv").read_text().count("\n") == 9
+        assert [row.split(",")[0] for row in pathlib.Path("%s.csv" % out).read_text().splitlines()] == \
+            ["step", *(str(i + 1) for i in range(480))], case
     print("# killed %d times" % kills)
     assert kills > 0
 

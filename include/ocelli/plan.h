@@ -51,8 +51,12 @@ enum ocelli_effort {
     OCELLI_EFFORT_DEFAULT, /* $OCELLI_TUNE: off, db, quick or full; without it, DB */
     OCELLI_EFFORT_OFF,     /* the kernels' own defaults */
     OCELLI_EFFORT_DB,      /* what is in the tuning databases; measures nothing */
-    OCELLI_EFFORT_QUICK,   /* and tunes what is not in them for up to 30 seconds a plan, once */
-    OCELLI_EFFORT_FULL,    /* the same for up to 10 minutes */
+    /* And tunes what they do not know for up to 30 seconds (FULL: 10 minutes), which is longest
+       before the plan is there; from then on it is known, and such a plan takes no longer than
+       with DB. The device's listener (device.h) may stop it before. What goes wrong while tuning
+       is a warning, and the kernels' defaults are used. */
+    OCELLI_EFFORT_QUICK,
+    OCELLI_EFFORT_FULL,
 };
 
 /* Zero in a field means its default. */
