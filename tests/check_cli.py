@@ -159,7 +159,9 @@ def parts_and_devices():
     assert close(losses("parts", "--accumulate", 2))
     if len([d for d in doc("devices", env=two)["devices"] if d["type"] == "cpu"]) > 1:
         for name in ("devices", "devices-again"):
-            assert close(losses(name, "--devices", 2, env=two)), name
+            assert close(losses(name, "--devices", 2, "--trace", TMP / "two.json", env=two)), name
+        events = json.loads((TMP / "two.json").read_text())["traceEvents"]
+        assert len({e["pid"] for e in events if e["ph"] == "X"}) == 2
         assert checkpoint(TMP / "devices") == checkpoint(TMP / "devices-again")
     bad(1, *SHORT, "--accumulate", 3, "--out", TMP / "never", says="batch of 16")
     bad(1, *SHORT, "--devices", 60, "--out", TMP / "never", says="--devices 60: there are")
@@ -331,8 +333,13 @@ def bench():
     assert d["layers"] and sum(one["ms"] for one in d["layers"]) > 0
     for one in d["layers"]:
         need(one, "op", "ms", "gflops", "gbs")
-    t = doc("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    assert sum(one["launches"] for one in d["kinds"]) == len(d["layers"])
+    assert abs(sum(one["ms"] for one in d["kinds"]) - sum(one["ms"] for one in d["layers"])) < 1e-6
+    step = ("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    t = doc(*step)
     assert t["train"] and t["batch"] == 16 and t["median_ms"] > 0
+    assert t["peak_bytes"] == t["allocated_bytes"] > 4 * 61706, t
+    bad(1, *step, "--memory-cap", "1M", says="at least %d" % t["peak_bytes"])
     assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
     bad(1, "bench", "lenet5", "--device", "null", says="null")
 
@@ -406,7 +413,9 @@ def classify():
     every = doc("classify", net, files[0], "--top", 99)["images"][0]["top"]
     assert len(every) == 10 and abs(sum(t["probability"] for t in every) - 1) < 1e-6
     # Its own model.onnx beside its labels.txt is the same network.
-    same = doc("classify", net / "model.onnx", *files, "--top", 3)["images"]
+    again = doc("classify", net / "model.onnx", *files, "--top", 3)
+    same = again["images"]
+    assert again["preprocess"] == d["preprocess"] == "resize=28x28,crop=28x28,scale=1/255", again["preprocess"]
     assert [[t["label"] for t in one["top"]] for one in same] == [[t["label"] for t in one["top"]] for one in d["images"]]
     text = good("classify", net, *files)
     assert re.search(r"three.png \(28x28\)\n  three +\d+\.\d\d %$", text, re.M), text
@@ -665,6 +674,12 @@ def folders():
     doc("train", "lenet5", *source, *words, "--augment", "crop", "--out", TMP / "from-folder")
     assert (TMP / "from-folder" / "labels.txt").read_text().split() == ["dark", "light"]
     assert doc("eval", TMP / "from-folder", *source)["count"] == 4
+    # Pictures are prepared as for training, also behind an export: nothing is guessed.
+    good("export", TMP / "from-folder", "--out", TMP / "from-folder.onnx")
+    picture = next((TMP / "pictures" / "dark").iterdir())
+    for net in (TMP / "from-folder", TMP / "from-folder.onnx"):
+        assert doc("classify", net, picture)["preprocess"] == "resize=32,crop=28x28,scale=1/255"
+        assert "guess" not in good("classify", net, picture)
     broken = put_folder(TMP / "broken", True)
     bad(1, "train", "lenet5", *broken, *words, "--held-out", 0.2, "--out", TMP / "never-2", says="dark/bad.jpg")
     r = ocelli("train", "lenet5", *broken, *words, "--skip-bad", "--out", TMP / "skipped")
@@ -672,6 +687,21 @@ def folders():
     bad(1, "train", "lenet5", "--data", "folder", "--out", TMP / "never", says="--data-dir")
     bad(1, "train", "lenet5", "--data", "cifar10", "--data-dir", TMP / "pictures", "--out", TMP / "never", says="data_batch_1.bin")
     empty(TMP / "never")
+
+
+@test
+def keeps_the_best():
+    """The first epoch is the best so far; later ones replace it only where they are better, also behind a resume."""
+    out = TMP / "best"
+    words = ["train", "lenet5", *SOURCE, "--batch", 16, "--keep-best", "--out", out]
+    doc(*words, "--epochs", 1)
+    first = (out / "best.onnx").read_bytes()
+    assert first == (out / "model.onnx").read_bytes()
+    accuracy = [e["test_accuracy"] for e in doc(*words, "--epochs", 2, "--resume")["epochs"]]
+    before = [float(row.split(",")[4]) for row in (out / "metrics.csv").read_text().split()[1:]][0]
+    assert first != (out / "model.onnx").read_bytes()
+    kept = (out / "best.onnx").read_bytes()
+    assert kept == (first if accuracy[-1] <= before else (out / "model.onnx").read_bytes()), (before, accuracy)
 
 
 @test

@@ -189,7 +189,7 @@ def line(r):
 def write(build, rows):
     """What was measured, and the file's rows of other networks."""
     path = pathlib.Path(__file__).with_name("torch.md")
-    kept = {row.split()[1]: row for row in path.read_text().splitlines() if row.startswith("|")} if path.exists() else {}
+    kept = {row.split()[1]: row for row in path.read_text().splitlines() if row.startswith("| ")} if path.exists() else {}
     kept.update(rows)
     out = subprocess.run([build / "tools/ocelli", "devices", "--json"], check=True, capture_output=True)
     device = json.loads(out.stdout)["devices"][0]["name"]

@@ -106,6 +106,9 @@ OCELLI_API int ocelli_device_get_peak(struct ocelli_device *dev, bool measure,
  * a command. Written to a temporary file first, then renamed. Needs params.profile.
  * Fails: INVALID (not profiling), IO, DEVICE. */
 OCELLI_API int ocelli_device_write_trace(struct ocelli_device *dev, const char *path);
+/* Of n devices in one file. How they lie beside each other is right where their clocks are the same. */
+OCELLI_API int ocelli_devices_write_trace(struct ocelli_device *const *dev, int n,
+                                          const char *path);
 
 #ifdef __cplusplus
 }

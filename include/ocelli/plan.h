@@ -69,6 +69,13 @@ struct ocelli_plan_params {
     uint64_t memory_beside; /* bytes that others take: the cap is for them, too */
     enum ocelli_effort effort;
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
+    /* OCELLI_F32, or OCELLI_F16 for prediction: weights and feature maps lie in memory as halves, in half the bytes.
+     * Arithmetic and sums stay float, and so do biases, what normalises, softmax, and the graph's inputs and outputs.
+     * Each result that is stored is rounded once, to 2^-11 of itself (below 2^-14 to 2^-25), as is each weight; what
+     * exceeds 65504 becomes infinite. Weights of the plan's own are F16 from the start; those that are given stay as
+     * they are, with halves beside them. Every device can: halves in memory are core OpenCL 1.2. On a processor the
+     * kernels of graphics processors are used, for the blocked ones know float only: less memory, but slower. */
+    enum ocelli_dtype storage;
 };
 
 /* Fails: the graph's own status; UNSUPPORTED (no variant applies), BUILD, MEMORY (also when memory_cap cannot be

@@ -30,6 +30,12 @@ int graph_layout(struct graph *g, const struct caps *caps, bool exact);
  * that is likely to be faster. After graph_layout(). */
 int graph_fuse_separable(struct graph *g, const struct caps *caps);
 
+/* For prediction: weights and images as F16 wherever an operation's `half` allows, behind the first convolution or
+ * product; inputs and outputs stay what they are. own: nobody else has the weights, so that they can be F16 from the
+ * start. Before graph_hoist().
+ * Fails: UNSUPPORTED (the graph trains). */
+int graph_half(struct graph *g, bool own);
+
 /* fixed[v]: value v depends on nothing but weights, states and constants that no node updates. */
 void graph_fixed(const struct graph *g, bool *fixed);
 

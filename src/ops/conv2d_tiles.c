@@ -2,6 +2,7 @@
  * the products of cl/gemm_tile.cl. */
 #include "ops/conv2d.h"
 #include "ops/gemm_tile.h"
+#include "ops/shared.h"
 
 enum { T_SIZE = 6 }; /* behind those of the products */
 enum { SPLIT = 5 };
@@ -119,18 +120,20 @@ bool conv2d_tiles_pays(const struct problem *p, const struct caps *caps)
     return tile < 9 * macs;
 }
 
-static void define(struct launch *k, const struct winograd *w, const int *tv)
+static void define(struct launch *k, const struct problem *p, const struct winograd *w,
+                   const int *tv)
 {
+    launch_storage(k, p);
     launch_define(k, "SIZE=%d", tv[T_SIZE]);
     if (w->data)
         launch_define(k, "DATA");
 }
 
-static void add_weights(struct launches *l, const struct winograd *w, const struct caps *caps,
-                        const int *tv, int u)
+static void add_weights(struct launches *l, const struct problem *p, const struct winograd *w,
+                        const struct caps *caps, const int *tv, int u)
 {
     struct launch *k = launch_add(l, "conv2d_winograd", "conv2d_winograd_weights");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_buffer(k, "u", REF_SCRATCH, u, ACCESS_WRITE);
     launch_in(k, "w", 1);
     launch_int(k, "out_c", w->out_c);
@@ -152,7 +155,7 @@ static void add_chunk(struct launches *l, const struct problem *p, const struct 
     const int images = MIN(c->images, w->n - first);
     const size_t group = MIN(caps->max_group, (size_t)64);
     struct launch *k = launch_add(l, "conv2d_winograd", "conv2d_winograd_input");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_buffer(k, "v", REF_SCRATCH, scratch[1], ACCESS_WRITE);
     launch_in(k, "x", 0);
     tile_arguments(k, c, first, images);
@@ -172,7 +175,7 @@ static void add_chunk(struct launches *l, const struct problem *p, const struct 
     tile_params(k, &c->q, tv);
 
     k = launch_add(l, "conv2d_winograd", "conv2d_winograd_output");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_out(k, "y", 0);
     launch_buffer(k, "m", REF_SCRATCH, scratch[2], ACCESS_READ);
     tile_arguments(k, c, first, images);
@@ -195,7 +198,7 @@ int conv2d_tiles_plan(const struct problem *p, const struct caps *caps, const in
     const int scratch[3] = {launch_scratch(l, c.u * sizeof(float)),
                             launch_scratch(l, c.v * sizeof(float)),
                             launch_scratch(l, c.m * sizeof(float))};
-    add_weights(l, &w, caps, tv, scratch[0]);
+    add_weights(l, p, &w, caps, tv, scratch[0]);
     for (int first = 0; first < w.n; first += c.images)
         add_chunk(l, p, &w, &c, caps, tv, first, scratch);
     return l->err;

@@ -5,7 +5,7 @@
 #include "cli.h"
 
 struct info_args {
-    int input[4];
+    int input[4], storage;
     bool train;
     uint64_t cap;
 };
@@ -17,6 +17,7 @@ static const struct option_spec options[] = {
      .help = "the memory of a training step instead of a prediction"},
     {"memory-cap", OPT_SIZE, offsetof(struct info_args, cap), .arg = "BYTES",
      .help = "..planned below so many bytes (also 500M, 2G), by computing values twice"},
+    STORAGE_OPTION(offsetof(struct info_args, storage)),
     {0},
 };
 
@@ -50,7 +51,7 @@ static int layer_table(const struct cli *cli, const struct ocelli_graph *g, json
 }
 
 /* Plans on the device asked for, or on none at all: a prediction must not need an accelerator. */
-static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
+static int predict(struct cli *cli, const struct ocelli_graph *g, const struct info_args *a,
                    struct ocelli_plan_memory *mem, struct ocelli_device_info *info)
 {
     struct ocelli_device *dev = NULL;
@@ -63,7 +64,9 @@ static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
         return status;
     *info = *ocelli_device_get_info(dev);
     err = ocelli_plan_create(&plan, dev, g,
-                             &(struct ocelli_plan_params){.seed = cli->seed, .memory_cap = cap});
+                             &(struct ocelli_plan_params){.seed = cli->seed,
+                                                          .memory_cap = a->cap,
+                                                          .storage = storage_type(a->storage)});
     if (err)
         status = cli_failed(NULL, err);
     else
@@ -122,7 +125,7 @@ static int run(struct cli *cli, const void *args)
         goto out;
     if (a->train && (status = model_graph(&m, true, &step)) != EXIT_DONE)
         goto out;
-    if ((status = predict(cli, step ? step : g, a->cap, &mem, &info)) != EXIT_DONE)
+    if ((status = predict(cli, step ? step : g, a, &mem, &info)) != EXIT_DONE)
         goto out;
     if (cli->json) {
         status = out_json(document(&m, g, layers, macs, &mem, info.name));

@@ -58,6 +58,8 @@ static const struct option_spec options[] = {
      .help = "how weights start (default: the network's own)"},
     {"checkpoint-steps", OPT_LONG, ARG(checkpoint_steps), 1, 1e15, .arg = "N",
      .help = "also save every N batches (default: after each epoch)"},
+    {"keep-best", OPT_FLAG, ARG(keep_best),
+     .help = "also write best.onnx: the network after its best epoch"},
     {"log-steps", OPT_TEXT, ARG(log_steps), .arg = "FILE",
      .help = "write every step's loss there, as CSV"},
     {"log-gradients", OPT_FLAG, ARG(log_gradients),
@@ -175,6 +177,7 @@ static int train(struct session *s)
         .memory_cap = a->cap,
         .seed = s->cli->seed,
         .out_dir = s->out,
+        .keep_best = a->keep_best,
         .resume = a->resume,
         .checkpoint_steps = a->checkpoint_steps,
         .variant = a->variant,
@@ -265,9 +268,7 @@ out:
     json_decref(s.epochs);
     ocelli_dataset_close(&s.train);
     ocelli_dataset_close(&s.test);
-    for (int d = 1; d < a->devices; d++)
-        ocelli_device_close(&dev[d]);
-    return device_done(cli, &dev[0], status);
+    return devices_done(cli, dev, a->devices, status);
 }
 
 const struct command cmd_train = {

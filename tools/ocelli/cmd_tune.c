@@ -17,7 +17,7 @@ static const struct option_spec options[] = {
     {"budget", OPT_FLOAT, offsetof(struct tune_args, budget), 1, 1e7, .arg = "SECONDS",
      .help = "time in all (default 60)"},
     {"candidates", OPT_INT, offsetof(struct tune_args, candidates), 1, 1e9, .arg = "N",
-     .help = "at most so many new candidates a problem"},
+     .help = "at most so many new candidates a problem; db verify: winners (20)"},
     {"strategy", OPT_TEXT, offsetof(struct tune_args, strategy), .arg = "NAME",
      .help = "auto, exhaustive, random, local, annealing, evolution, model"},
     {"values", OPT_TEXT, offsetof(struct tune_args, values), .arg = "LIST",
@@ -62,7 +62,7 @@ static const struct option_spec options[] = {
 static bool tell(void *user, const struct ocelli_tune_progress *p)
 {
     char left[TIME_TEXT];
-    (void)user;
+    tune_trace_add(user, p);
     double rest = p->budget > p->spent ? p->budget - p->spent : 0;
     double gain = p->total_ms > p->saved_ms ? p->total_ms / (p->total_ms - p->saved_ms) : 1;
     progress_show(p->spent / p->budget,
@@ -104,7 +104,9 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
     for (int i = 0; i < n; i++) {
         bool none = !*r[i].variant;
         out("%s\n", r[i].problem);
-        if (none)
+        if (none && !*r[i].setting)
+            out("    there was no time for it\n");
+        else if (none)
             out("    the default is no good: %s\n", r[i].setting);
         else
             out("    %-8s %9.4f ms  %s %s\n    %-8s %9.4f ms  %s %s  (%.2fx)\n", "default",
@@ -124,7 +126,7 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
 
 /* ---- What is tuned ---- */
 
-static int own_path(char *buf, size_t size)
+int own_path(char *buf, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", buf, size - 1);
     if (n <= 0)
@@ -208,7 +210,7 @@ static int list_problems(const struct cli *cli, const struct ocelli_tune_result 
 }
 
 static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocelli_device *dev,
-                         const struct ocelli_tune_params *p)
+                         const struct ocelli_tune_params *p, const struct tune_trace *trace)
 {
     struct ocelli_tune_result *r = NULL;
     struct model m;
@@ -232,7 +234,7 @@ static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocel
         if ((err = ocelli_tune_record(dev, r[i].problem, a->database, a->record)) != 0)
             status = cli_failed("--record", err);
     if (status == EXIT_DONE && a->report && r)
-        status = tune_report_page(a, dev, r, n);
+        status = tune_report_page(a, dev, r, n, trace);
     ocelli_tune_results_free(&r, n);
     return status == EXIT_DONE && interrupted() ? EXIT_INTERRUPTED : status;
 }
@@ -241,6 +243,7 @@ static int run(struct cli *cli, const void *args)
 {
     const struct tune_args *a = args;
     struct ocelli_device *dev = NULL;
+    struct tune_trace trace = {0};
     char self[PATH_MAX];
     int status;
 
@@ -270,12 +273,13 @@ static int run(struct cli *cli, const void *args)
                                          .run_seconds = (double)a->timeout,
                                          .seed = cli->seed,
                                          .progress = tell,
-                                         .user = cli,
+                                         .user = &trace,
                                          .log = cli_log};
     interrupt_catch();
     progress_begin(cli);
     if ((status = device_get(cli, false, &dev)) == EXIT_DONE)
-        status = tune_operands(cli, a, dev, &p);
+        status = tune_operands(cli, a, dev, &p, &trace);
+    tune_trace_free(&trace);
     return device_done(cli, &dev, status);
 }
 
