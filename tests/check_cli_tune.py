@@ -156,18 +156,30 @@ def bad_specifications():
 
 @test
 def killed_and_resumed():
-    whole = tried("a")
-    for k in range(int(os.environ.get("OCELLI_TEST_KILLS", "3"))):
-        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db("killed"))], env=ENV, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+    """Killed in the middle $OCELLI_TEST_KILLS times, with its worker or without. A run that came to its end is compared
+    with one that nobody disturbed; the next begins with an empty database."""
+    kills, files = int(os.environ.get("OCELLI_TEST_KILLS", "3")), ["killed0"]
+    while kills > 0:
+        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db(files[-1]))], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            p.wait(rng.uniform(0.3, 5))
+            _, said = p.communicate(timeout=rng.uniform(0.02, 3))
+            assert p.returncode == 0, said
+            files.append("killed%d" % len(files))
         except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-    good(*SMALL, *db("killed"))
-    assert tried("killed") == whole, (tried("killed"), whole)
-    good("tune", "db", "verify", "--device", "null", *db("killed"))
+            kills -= 1
+            if rng.random() < 0.5:
+                p.kill()
+            else:
+                os.killpg(p.pid, signal.SIGKILL)
+            p.communicate()
+    good(*SMALL, *db(files[-1]))
+    print("# %d runs came to their end" % len(files))
+    whole = tried("a")
+    for name in files:
+        assert tried(name) == whole, (tried(name), whole)
+        assert len(rows(name, "result")) == len(whole), name
+        good("tune", "db", "verify", "--device", "null", *db(name))
 
 
 @test

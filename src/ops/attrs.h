@@ -3,7 +3,7 @@
  *
  *   conv2d(x, w)      conv2d_bwd_data(dy, w) -> dx         conv2d_bwd_weights(dy, x) -> dw
  *   pool2d(x)         pool2d_bwd(dy, x) -> dx              gap(x)         gap_bwd(dy) -> dx
- *   gemm(a, b)
+ *   gemm(a, b)        gemm_packed(a, b), b in panels
  *   bias(x, b)                bias_bwd(dy) -> db
  *   scale(x, s)               scale_bwd(dy, x) -> ds       (dx is scale(dy, s))
  *   unary(x)                  unary_bwd(dy, y) -> dx
@@ -43,6 +43,12 @@
 struct reshape_attr {
     struct ocelli_shape shape; /* one extent may be -1 */
 };
+
+/* b is so many columns, in blocks of V: N/V x K x V. */
+struct gemm_packed_attr {
+    int columns;
+};
+#define GEMM_COLUMNS_MAX 100000000
 
 /* The targets are 1 - smoothing at the label and smoothing / C everywhere in addition. */
 struct softmax_xent_attr {
@@ -219,7 +225,7 @@ struct fold_attr {
 };
 
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
-extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
+extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm, op_gemm_packed;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
