@@ -126,6 +126,8 @@ void progress_clear(void);
 void progress_end(void);
 /* A device's listener: a line while its programs are compiled, also where no bar was begun. user: struct cli. */
 void progress_building(void *user, int done, int n);
+/* The same while a plan is tuned; stops that when interrupted. */
+bool progress_tuning(void *user, const struct ocelli_tune_progress *p);
 
 /* Receives the library's messages. */
 void cli_log(void *user, enum ocelli_log_level level, const char *message);

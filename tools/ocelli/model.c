@@ -32,6 +32,8 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
         .log_user = cli,
         .building = progress_building,
         .building_user = cli,
+        .tuning = progress_tuning,
+        .tuning_user = cli,
     };
     int err;
 

@@ -1,4 +1,5 @@
 /* The progress bar, the library's messages and interruption. */
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,6 +90,19 @@ void progress_building(void *user, int done, int n)
         progress_clear();
     if (own)
         bar.on = false;
+}
+
+bool progress_tuning(void *user, const struct ocelli_tune_progress *p)
+{
+    char left[TIME_TEXT];
+    const bool own = !bar.on;
+
+    if (own)
+        progress_begin(user);
+    progress_show(p->spent / p->budget, "tuning  %d/%d problems  %s left at most", p->index + 1,
+                  p->count, time_text(fmax(p->budget - p->spent, 0), left));
+    bar.on = !own;
+    return !interrupted();
 }
 
 void progress_clear(void)
