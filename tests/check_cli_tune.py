@@ -212,12 +212,16 @@ def network_problems():
 @test
 def simulation():
     assert len(SPACES) >= 3, SPACES
-    run = lambda space, *more: doc("tune", "--simulate", space, "--repeats", 40, *more)
+    run = lambda space, *more: doc("tune", "--simulate", space, "--repeats", 60, "--seed", 1, *more)
+    shares = {}
     for space in SPACES:
-        auto, chance = run(space), run(space, "--strategy", "random")
-        assert auto["to95_share"] is not None and auto["to95_share"] <= 0.05, auto
-        assert auto["curve"][2] >= chance["curve"][2], (auto, chance)
-    assert auto == run(space), "not the same again"
+        for strategy in ("auto", "random"):
+            d = run(space, "--strategy", strategy)
+            shares.setdefault(strategy, []).append(0.05 if d["to95_share"] is None else d["to95_share"])
+            assert strategy == "random" or (d["to95_share"] is not None and d["to95_share"] <= 0.04), d
+    # Where every tenth candidate is near the best, chance is hard to beat: over all of them.
+    assert sum(shares["auto"]) <= 0.8 * sum(shares["random"]), shares
+    assert run(SPACES[0], "--repeats", 10) == run(SPACES[0], "--repeats", 10), "not the same again"
     everything = run(space, "--strategy", "exhaustive", "--fraction", 1, "--repeats", 1)
     assert 0 < everything["to95"] <= everything["candidates"], everything
 
