@@ -17,6 +17,10 @@
 
 const struct caps *device_caps(const struct ocelli_device *dev);
 const struct log *device_log(const struct ocelli_device *dev);
+/* Builds the programs of launches that will be recorded later. */
+int launches_compile(struct ocelli_device *dev, const struct launches *l);
+/* Are compiled programs kept on disk? */
+bool device_keeps_programs(const struct ocelli_device *dev);
 /* The listener of plans that are tuned, NULL: none. */
 bool (*device_tuning(const struct ocelli_device *dev, void **user))(
     void *user, const struct ocelli_tune_progress *p);

@@ -176,6 +176,26 @@ out:
     return err;
 }
 
+int launches_compile(struct ocelli_device *dev, const struct launches *l)
+{
+    struct program **list = calloc((size_t)l->n + 1, sizeof(struct program *));
+    int n = 0, err = 0;
+    if (!list)
+        return fail_memory();
+    for (int i = 0; i < l->n; i++)
+        if (l->item[i].kind == LAUNCH_KERNEL)
+            TRY(program_get(dev, l->item[i].program, l->item[i].defines.s, &list[n++]));
+    TRY(programs_build(list, n, NULL, NULL));
+out:
+    free(list);
+    return err;
+}
+
+bool device_keeps_programs(const struct ocelli_device *dev)
+{
+    return dev->programs && dev->programs->cache.dir && !dev->programs->cache.failed;
+}
+
 int program_kernel(struct program *p, const char *kernel, cl_kernel *out)
 {
     int err = 0;

@@ -26,7 +26,8 @@ struct runner {
     struct runner_params p;
     double end;                 /* clock, at which whatever is in work is given up; 0: never */
     const char *problem, *spec; /* in work */
-    bool open;                  /* the worker knows them */
+    bool open;                  /* the worker knows them.. */
+    bool keeps;                 /* ..and keeps programs on disk */
     pid_t pid;                  /* 0: none */
     int fd;
     char line[LINE_MAX_BYTES];
@@ -260,8 +261,9 @@ static int ready(struct runner *r, struct verdict *v)
     else if (*text_of(doc, "error"))
         err = fail((int)json_integer_value(json_object_get(doc, "code")), "%s",
                    text_of(doc, "error"));
-    json_decref(doc);
     r->open = !err;
+    r->keeps = json_is_true(json_object_get(doc, "keeps"));
+    json_decref(doc);
 out:
     if (err && r->pid)
         stop(r);
@@ -331,4 +333,22 @@ int runner_race(struct runner *r, const struct candidate *a, const struct candid
     }
     json_decref(doc);
     return err;
+}
+
+bool runner_prepare(struct runner *r, const struct candidate *k)
+{
+    struct verdict v = {0};
+    if (ready(r, &v) != 0 || !r->open || !r->keeps)
+        return false;
+    snprintf(r->stage, sizeof(r->stage), STAGE_COMPILE);
+    return send_line(r, json_pack("{s:s, s:s, s:s}", "do", "prepare", "variant", k->variant,
+                                  "setting", k->setting));
+}
+
+bool runner_hear(struct runner *r)
+{
+    struct verdict v = {0};
+    json_t *doc = r->pid ? reply(r, r->p.compile_s, &v) : NULL;
+    json_decref(doc);
+    return doc != NULL;
 }

@@ -69,7 +69,8 @@ static int do_open(struct worker *w, const json_t *q)
 out:
     if (err)
         return answer_error(w, err);
-    return answer(w, json_pack("{s:i}", "cases", w->work->n_cases));
+    return answer(w, json_pack("{s:i, s:b}", "cases", w->work->n_cases, "keeps",
+                               device_keeps_programs(w->dev)));
 }
 
 static int do_check(struct worker *w, const json_t *q)
@@ -81,6 +82,14 @@ static int do_check(struct worker *w, const json_t *q)
         return answer_error(w, err);
     return answer(w, json_pack("{s:s, s:s, s:f}", "status", v.status, "why", v.why, "error",
                                bounded(v.error)));
+}
+
+/* What comes of it is found out when it is checked. */
+static int do_prepare(struct worker *w, const json_t *q)
+{
+    const struct candidate k = {text_of(q, "variant"), text_of(q, "setting")};
+    (void)judge_prepare(w->judge, &k);
+    return answer(w, json_pack("{s:s}", "status", "ok"));
 }
 
 static struct candidate candidate_of(const json_t *q, const char *key)
@@ -118,6 +127,8 @@ static int serve(struct worker *w, const char *line)
         err = do_open(w, q);
     else if (strcmp(what, "check") == 0 && w->judge)
         err = do_check(w, q);
+    else if (strcmp(what, "prepare") == 0 && w->judge)
+        err = do_prepare(w, q);
     else if (strcmp(what, "race") == 0 && w->judge)
         err = do_race(w, q);
     else

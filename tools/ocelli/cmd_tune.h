@@ -8,9 +8,9 @@
 
 struct tune_args {
     float budget, fraction, timeout;
-    int candidates, repeats, batch;
+    int candidates, repeats, batch, jobs;
     bool resume, afresh, busy, train, list, all, t4;
-    const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate;
+    const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate, *from;
 };
 
 /* The path of this program, which is its own worker. An exit status. */

@@ -291,8 +291,10 @@ int tune_db(struct cli *cli, const struct tune_args *a)
 int tune_simulate(const struct cli *cli, const struct tune_args *a)
 {
     struct ocelli_tune_simulation s;
-    int err = ocelli_tune_simulate(a->simulate, a->strategy, a->repeats, (double)a->fraction,
-                                   cli->seed, &s);
+    int err = a->from ? ocelli_tune_transfer(a->simulate, a->from, a->strategy, a->repeats,
+                                             (double)a->fraction, cli->seed, &s)
+                      : ocelli_tune_simulate(a->simulate, a->strategy, a->repeats,
+                                             (double)a->fraction, cli->seed, &s);
     if (err)
         return cli_failed(NULL, err);
     if (cli->json) {
