@@ -4,14 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "cli.h"
+#include "bench.h"
 
 #define WARM_UP_RUNS 3
-#define LAYER_RUNS 11 /* profiled ones, for the table */
 
 struct bench_args {
-    int batch, runs;
+    int batch, runs, storage;
     bool train, layers;
+    uint64_t cap;
     const char *variant;
 };
 
@@ -26,8 +26,11 @@ static const struct option_spec options[] = {
      .help = "runs to measure after the warm-up (default 50)"},
     {"layers", OPT_FLAG, offsetof(struct bench_args, layers),
      .help = "a row for every launch, with its time on the device"},
+    {"memory-cap", OPT_SIZE, offsetof(struct bench_args, cap), .arg = "BYTES",
+     .help = "use no more of the device (also 500M, 2G): compute values twice"},
     {"variant", OPT_TEXT, offsetof(struct bench_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct bench_args, storage)),
     {0},
 };
 
@@ -38,24 +41,10 @@ struct bench {
     double busy;                       /* ms of processor time a run, of all threads */
     double flops;
     struct ocelli_plan_memory mem;
+    uint64_t held;    /* the most memory that the device held at once */
     double *layer_ms; /* medians, one a step */
     json_t *losses;   /* mean loss of each step of the warm-up, where there is one */
 };
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Of n sorted times; the fraction's nearest rank. */
-static double quantile(const double *t, int n, double fraction)
-{
-    int i = (int)(fraction * (n - 1) + 0.5);
-
-    return t[i];
-}
 
 static int write_all(struct ocelli_tensor *t, const void *data)
 {
@@ -107,13 +96,6 @@ static double processor_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int run_once(struct bench *b)
-{
-    int err = ocelli_plan_run(b->plan);
-
-    return err ? err : ocelli_device_finish(b->dev);
-}
-
 /* Notes the mean loss of the run before, if this is training. */
 static int note_loss(struct bench *b)
 {
@@ -138,48 +120,21 @@ static int time_runs(struct bench *b, int runs)
     int err = t ? 0 : OCELLI_ERR_MEMORY;
 
     for (int i = 0; err == 0 && i < WARM_UP_RUNS; i++)
-        if ((err = run_once(b)) == 0)
+        if ((err = bench_run(b->plan, b->dev)) == 0)
             err = note_loss(b);
     double busy = processor_seconds();
     for (int i = 0; err == 0 && i < runs; i++) {
         double start = now_seconds();
 
-        err = run_once(b);
+        err = bench_run(b->plan, b->dev);
         t[i] = 1e3 * (now_seconds() - start);
         progress_show((double)(i + 1) / runs, "%d of %d runs", i + 1, runs);
     }
     b->busy = 1e3 * (processor_seconds() - busy) / runs;
     if (err == 0) {
-        qsort(t, (size_t)runs, sizeof(*t), by_value);
+        b->median = bench_quantile(t, runs, 0.5);
+        b->p90 = bench_quantile(t, runs, 0.9);
         b->min = t[0];
-        b->median = quantile(t, runs, 0.5);
-        b->p90 = quantile(t, runs, 0.9);
-    }
-    free(t);
-    return err;
-}
-
-/* Each launch's time on the device, the median of a few runs. */
-static int time_layers(struct bench *b)
-{
-    int n = ocelli_plan_steps(b->plan), err = 0;
-    double *t = calloc((size_t)n * LAYER_RUNS, sizeof(*t));
-
-    b->layer_ms = calloc((size_t)n + 1, sizeof(*b->layer_ms));
-    if (!t || !b->layer_ms)
-        err = OCELLI_ERR_MEMORY;
-    for (int r = 0; err == 0 && r < LAYER_RUNS; r++) {
-        err = run_once(b);
-        for (int i = 0; err == 0 && i < n; i++) {
-            struct ocelli_step s;
-
-            err = ocelli_plan_step(b->plan, i, &s);
-            t[i * LAYER_RUNS + r] = s.ms;
-        }
-    }
-    for (int i = 0; err == 0 && i < n; i++) {
-        qsort(t + i * LAYER_RUNS, LAYER_RUNS, sizeof(*t), by_value);
-        b->layer_ms[i] = quantile(t + i * LAYER_RUNS, LAYER_RUNS, 0.5);
     }
     free(t);
     return err;
@@ -190,7 +145,11 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
 {
     double start = now_seconds();
     int err = ocelli_plan_create(&b->plan, b->dev, g,
-                                 &(struct ocelli_plan_params){.weights = w, .variant = a->variant});
+                                 &(struct ocelli_plan_params){.weights = w,
+                                                              .seed = cli->seed,
+                                                              .variant = a->variant,
+                                                              .storage = storage_type(a->storage),
+                                                              .memory_cap = a->cap});
 
     if (err)
         return err;
@@ -209,106 +168,67 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
         return err;
     progress_begin(cli);
     if ((err = time_runs(b, a->runs)) == 0 && a->layers)
-        err = time_layers(b);
+        err = bench_layers(b->plan, b->dev, &b->layer_ms);
     progress_end();
+    struct ocelli_device_stats stats;
+    ocelli_device_get_stats(b->dev, &stats);
+    b->held = stats.bytes_peak;
     return err;
 }
 
-/* Work a second in units of 1e9; 0 where there is no time. */
-static double giga(double work, double ms)
+static int report_json(const struct cli *cli, const struct bench_args *a, const struct model *m,
+                       const struct bench *b)
 {
-    return ms > 0 ? work / ms * 1e-6 : 0;
-}
+    const struct {
+        const char *key;
+        double value;
+    } number[] = {
+        {"median_ms", b->median},
+        {"min_ms", b->min},
+        {"p90_ms", b->p90},
+        {"busy_ms", b->busy},
+        {"gflops", bench_giga(b->flops, b->median)},
+        {"setup_ms", b->setup_ms},
+        {"images_per_second", 1e3 * a->batch / b->median},
+    };
+    json_t *layers = json_array(), *kinds = json_array();
+    json_t *d = json_pack("{s:s, s:s, s:i, s:b, s:s, s:i}", "model", m->net.net, "device",
+                          ocelli_device_get_info(b->dev)->name, "batch", a->batch, "train",
+                          (int)a->train, "storage", storage_words[a->storage], "runs", a->runs);
+    int err = 0;
 
-/* How near a launch comes to what the device does at best, by arithmetic or by memory, whichever is
- * nearer. Above 1: its data are in a cache. */
-static double of_peak(const struct ocelli_step *s, double ms, const struct ocelli_device_peak *peak)
-{
-    double flops = peak->gflops > 0 ? giga(s->flops, ms) / peak->gflops : 0;
-    double bytes = peak->gbs > 0 ? giga(s->bytes, ms) / peak->gbs : 0;
-
-    return flops > bytes ? flops : bytes;
-}
-
-/* Unknown is no reason to fail. */
-static struct ocelli_device_peak peak_of(struct ocelli_device *dev)
-{
-    struct ocelli_device_peak peak;
-
-    (void)ocelli_device_get_peak(dev, true, &peak);
-    return peak;
-}
-
-static int layer_rows(const struct cli *cli, const struct bench *b, json_t *list)
-{
-    int n = ocelli_plan_steps(b->plan);
-    const struct ocelli_device_peak peak = peak_of(b->dev);
-
-    if (!cli->json)
-        out("\nof peak: of %.0f GFLOP/s or %.1f GB/s, measured\n\n%-14s %-28s %9s %9s %8s %7s "
-            "%6s\n",
-            peak.gflops, peak.gbs, "layer", "operation", "ms", "GFLOP/s", "GB/s", "of peak",
-            "share");
-    double sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += b->layer_ms[i];
-    for (int i = 0; i < n; i++) {
-        struct ocelli_step s;
-        double ms = b->layer_ms[i], share = sum > 0 ? ms / sum : 0;
-        char name[64];
-        int err = ocelli_plan_step(b->plan, i, &s);
-
-        if (err)
-            return err;
-        if (s.once)
-            continue;
-        snprintf(name, sizeof(name), "%s/%s", s.op, s.variant);
-        if (cli->json)
-            json_array_append_new(
-                list, json_pack("{s:s?, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "layer", s.layer,
-                                "op", s.op, "variant", s.variant, "kernel", s.kernel, "ms",
-                                json_number(ms), "gflops", json_number(giga(s.flops, ms)), "gbs",
-                                json_number(giga(s.bytes, ms)), "of_peak",
-                                json_number(of_peak(&s, ms, &peak)), "share", json_number(share)));
-        else
-            out("%-14s %-28s %9.4f %9.2f %8.2f %5.0f %% %4.0f %%\n", s.layer ? s.layer : "", name,
-                ms, giga(s.flops, ms), giga(s.bytes, ms), 100 * of_peak(&s, ms, &peak),
-                100 * share);
-    }
-    return 0;
+    for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+        json_object_set_new(d, number[i].key, json_number(number[i].value));
+    json_object_set_new(d, "peak_bytes", json_integer((json_int_t)b->mem.peak));
+    json_object_set_new(d, "allocated_bytes", json_integer((json_int_t)b->held));
+    json_object_set(d, "losses", b->losses);
+    if (a->layers)
+        err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, layers, kinds);
+    json_object_set_new(d, "layers", layers);
+    json_object_set_new(d, "kinds", kinds);
+    if (err == 0)
+        return out_json(d);
+    json_decref(d);
+    return cli_failed(NULL, err);
 }
 
 static int report(const struct cli *cli, const struct bench_args *a, const struct model *m,
                   const struct bench *b)
 {
-    const struct ocelli_device_info *info = ocelli_device_get_info(b->dev);
-    json_t *layers = json_array();
     char peak[SIZE_TEXT];
     int err = 0;
 
-    if (cli->json) {
-        if (a->layers)
-            err = layer_rows(cli, b, layers);
-        if (err == 0)
-            return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o}", "model",
-                m->net.net, "device", info->name, "batch", a->batch, "train", (int)a->train, "runs",
-                a->runs, "median_ms", json_number(b->median), "min_ms", json_number(b->min),
-                "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy), "gflops",
-                json_number(giga(b->flops, b->median)), "setup_ms", json_number(b->setup_ms),
-                "images_per_second", json_number(1e3 * a->batch / b->median), "peak_bytes",
-                (json_int_t)b->mem.peak, "losses", b->losses, "layers", layers));
-    } else {
-        out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
-            a->train ? "training step" : "prediction", b->median, b->min, b->p90);
-        if (!cli->quiet)
-            out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
-                1e3 * a->batch / b->median, giga(b->flops, b->median), b->setup_ms,
-                size_text((double)b->mem.peak, peak), a->runs, info->name);
-        if (a->layers)
-            err = layer_rows(cli, b, NULL);
-    }
-    json_decref(layers);
+    if (cli->json)
+        return report_json(cli, a, m, b);
+    out("%s, batch %d, %s%s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
+        a->train ? "training step" : "prediction",
+        storage_type(a->storage) == OCELLI_F16 ? " in f16" : "", b->median, b->min, b->p90);
+    if (!cli->quiet)
+        out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
+            1e3 * a->batch / b->median, bench_giga(b->flops, b->median), b->setup_ms,
+            size_text((double)b->mem.peak, peak), a->runs, ocelli_device_get_info(b->dev)->name);
+    if (a->layers)
+        err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, NULL, NULL);
     return err ? cli_failed(NULL, err) : EXIT_DONE;
 }
 
@@ -335,7 +255,7 @@ static int run(struct cli *cli, const void *args)
         status = cli_error("bench: the null device cannot run anything");
         goto out;
     }
-    if ((status = model_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
+    if ((status = model_plan_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
         goto out;
     err = measure(cli, a, g, w, &b);
     status = err ? cli_failed(NULL, err) : report(cli, a, &m, &b);

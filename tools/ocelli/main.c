@@ -1,8 +1,10 @@
 /* ocelli: the command-line tool. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <locale.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -42,6 +44,10 @@ static void overview(void)
  * enough here. */
 static void tune_environment(void)
 {
+    const char *self = own_path();
+
+    if (self) /* plans that are tuned want a worker: this program is one */
+        setenv("OCELLI_TUNE_WORKER", self, 0);
     if (getenv("OCELLI_NO_ENV"))
         return;
     setenv("POCL_AFFINITY", "1", 0);
