@@ -1,10 +1,8 @@
 /* ocelli: the command-line tool. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <locale.h>
-#include <unistd.h>
 
 #include "cli.h"
 
