@@ -134,15 +134,6 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
 
 /* ---- What is tuned ---- */
 
-int own_path(char *buf, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-    if (n <= 0)
-        return cli_error("tune: /proc/self/exe: %s", strerror(errno));
-    buf[n] = '\0';
-    return EXIT_DONE;
-}
-
 static char *read_text(const char *path)
 {
     FILE *f = fopen(path, "re");
@@ -255,7 +246,6 @@ static int run(struct cli *cli, const void *args)
     const struct tune_args *a = args;
     struct ocelli_device *dev = NULL;
     struct tune_trace trace = {0};
-    char self[PATH_MAX];
     int status;
 
     if (a->simulate)
@@ -270,13 +260,11 @@ static int run(struct cli *cli, const void *args)
     for (int i = 1; i < cli->n_operands; i++)
         if (!is_problem(cli->operand[0]) || !is_problem(cli->operand[i]))
             return cli_usage("%s: one MODEL, or problems, at a time", cli->operand[i]);
-    if ((status = own_path(self, sizeof(self))) != EXIT_DONE)
-        return status;
     const struct ocelli_tune_params p = {.budget = a->list ? -1 : (double)a->budget,
                                          .candidates = a->candidates,
                                          .strategy = a->strategy,
                                          .values = a->values,
-                                         .worker = self,
+                                         .worker = own_path(),
                                          .database = a->database,
                                          .afresh = a->afresh,
                                          .busy = a->busy,
