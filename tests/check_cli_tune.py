@@ -21,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent
 SPACES = sorted((ROOT / "spaces").glob("*.jsonl.gz"))
 rng = random.Random(SEED)
 # Only what is no part of the program changes: one compilation.
-SMALL = ["tune", "gemm a=16x1500 b=1500x32", "--values", "MR=2 NV=1 PACK_A=1 PACK_B=1", "--strategy", "exhaustive",
-         "--budget", 200]
+SMALL = ["tune", "gemm a=16x1500 b=1500x32", "--values", "MR=2 NV=1 KC=256,1024,1073741824 MB=1,4,8 NB=1 PACK_A=1 PACK_B=1",
+         "--strategy", "exhaustive", "--budget", 200]
 
 
 def db(name):
