@@ -63,6 +63,10 @@ def problem_and_again():
     assert 0 < p["best_ms"] <= p["default_ms"], p
     again = doc(*SMALL, *db("a"))["problems"][0]
     assert again["known"] == again["tried"] == p["tried"], again
+    # Whoever compiles them, the same candidates are tried.
+    good(*SMALL, "--jobs", 1, *db("alone"))
+    good(*SMALL, "--jobs", 3, *db("three"))
+    assert tried("alone") == tried("three") == tried("a")
     winner, = rows("a", "winner")
     assert winner["problem"] == SMALL[1] and winner["variant"] == p["variant"] and winner["clock"] >= 0, winner
     assert doc("tune", "db", "stats", *db("a"))["winners"] == 1
@@ -222,6 +226,10 @@ def simulation():
     # Where every tenth candidate is near the best, chance is hard to beat: over all of them.
     assert sum(shares["auto"]) <= 0.8 * sum(shares["random"]), shares
     assert run(SPACES[0], "--repeats", 10) == run(SPACES[0], "--repeats", 10), "not the same again"
+    # The best 1x1 convolution is where a 3x3 one begins well.
+    near = {p.name[:7]: p for p in SPACES}
+    begun = run(near["conv3x3"], "--from", near["conv1x1"])
+    assert begun["to95"] < run(near["conv3x3"])["to95"], begun
     everything = run(space, "--strategy", "exhaustive", "--fraction", 1, "--repeats", 1)
     assert 0 < everything["to95"] <= everything["candidates"], everything
 

@@ -350,13 +350,16 @@ static void everything_trained(void)
     const struct ocelli_conv2d_params stem = {.kernel = {5, 5}, .pad = {2, 2, 2, 2}};
     const struct ocelli_conv2d_params depthwise = {
         .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 64};
+    const struct ocelli_conv2d_params apart = {
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .groups = 64, .no_bias = true};
+    const struct ocelli_conv2d_params mix = {.kernel = {1, 1}};
     ocelli_value x = ocelli_relu(g, norm("b1", image(3, 3, 33, 31), 24, &stem)), y, z;
     x = ocelli_lrn(g, ocelli_pool2d(g, x, &halves),
                    &(struct ocelli_lrn_params){.size = 5, .alpha = 1});
     y = ocelli_relu(g, conv("wide", x, 48, 3, 1, 1));
     z = ocelli_tanh(g, conv("narrow", ocelli_pool2d(g, x, &average), 16, 1, 0, 1));
     x = ocelli_concat(g, (ocelli_value[]){y, z}, 2, 1);
-    y = norm("b3", x, 40, &strided);
+    y = norm("b3", ocelli_layer_conv2d(g, "apart", x, 64, &apart), 40, &mix);
     z = ocelli_relu(g, norm("b2", x, 64, &depthwise));
     z = norm("b4", conv("grouped", z, 64, 3, 1, 2), 40, &strided);
     x = ocelli_relu(g, ocelli_add(g, y, z));
@@ -421,6 +424,7 @@ START_TEST(trains_as_plain_does)
                                       "lrn_blocked_bwd"};
     for (int i = 0; i < (int)COUNT(ops); i++)
         ck_assert_msg(uses(blocked, ops[i], NULL), "%s", ops[i]);
+    ck_assert(uses(blocked, "conv2d_blocked_bwd_data", "depthwise"));
     ck_assert(!uses(blocked, "conv2d_bwd_data", NULL) &&
               !uses(blocked, "conv2d_bwd_weights", NULL));
     double loss = distance(ocelli_plan_tensor(blocked, "loss"), ocelli_plan_tensor(plain, "loss"));
