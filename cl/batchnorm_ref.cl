@@ -15,7 +15,7 @@
 #endif
 
 /* In blocks of BLOCK channels, of which `present` are there; 1: plain. No restrict: y may be x. */
-__kernel void batchnorm_ref(__global float *y, __global const float *x, SCALE_PARAM SHIFT_PARAM
+__kernel void batchnorm_ref(__global FH *y, __global const FH *x, SCALE_PARAM SHIFT_PARAM
                             MEAN_PARAM __global const float *variance, float epsilon, int present,
                             CHANNEL_PARAMS EPI_PARAMS)
 {
@@ -25,7 +25,7 @@ __kernel void batchnorm_ref(__global float *y, __global const float *x, SCALE_PA
         return;
     float v = 0.0f;
     if (c < present) {
-        v = x[i];
+        v = fh_load(x, i);
 #ifdef HAS_MEAN
         v -= mean[c];
 #endif
@@ -37,5 +37,5 @@ __kernel void batchnorm_ref(__global float *y, __global const float *x, SCALE_PA
         v += shift[c];
 #endif
     }
-    y[i] = epi(v, i, b EPI_ARGS);
+    fh_store(y, i, epi(v, i, b EPI_ARGS));
 }

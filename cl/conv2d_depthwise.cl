@@ -4,8 +4,8 @@
  */
 #define SPAN ((ROWS - 1) * SH + (KH - 1) * DH + 1)
 
-__kernel void conv2d_depthwise(__global float *restrict y, __global const float *restrict x,
-                               __global const float *restrict w, int in_h, int in_w, int out_c,
+__kernel void conv2d_depthwise(__global FH *restrict y, __global const FH *restrict x,
+                               __global const FH *restrict w, int in_h, int in_w, int out_c,
                                int out_h, int out_w, int bands, int rows EPI_PARAMS)
 {
     const int i = get_global_id(0), across = i / out_w, ow = i - across * out_w;
@@ -15,7 +15,7 @@ __kernel void conv2d_depthwise(__global float *restrict y, __global const float 
     if (row >= rows)
         return;
     for (int j = 0; j < KH * KW; j++)
-        k[j] = w[ch * (KH * KW) + j];
+        k[j] = fh_load(w, ch * (KH * KW) + j);
     for (int j = 0; j < ROWS; j++)
         v[j] = 0.0f;
     x += row / out_c * in_h * in_w;
@@ -26,7 +26,8 @@ __kernel void conv2d_depthwise(__global float *restrict y, __global const float 
 #pragma unroll
         for (int s = 0; s < KW; s++) {
             const int t = ow * SW - PL + s * DW;
-            const float u = h >= 0 && h < in_h && t >= 0 && t < in_w ? x[h * in_w + t] : 0.0f;
+            const bool there = h >= 0 && h < in_h && t >= 0 && t < in_w;
+            const float u = there ? fh_load(x, h * in_w + t) : 0.0f;
 #pragma unroll
             for (int j = 0; j < ROWS; j++) {
                 const int r = q - j * SH;
@@ -39,6 +40,6 @@ __kernel void conv2d_depthwise(__global float *restrict y, __global const float 
     for (int j = 0; j < ROWS; j++) {
         const int at = (oh + j) * out_w + ow;
         if (oh + j < out_h)
-            y[at] = epi(v[j], (size_t)row * out_h * out_w + at, ch EPI_ARGS);
+            fh_store(y, at, epi(v[j], (size_t)row * out_h * out_w + at, ch EPI_ARGS));
     }
 }

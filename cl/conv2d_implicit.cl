@@ -12,8 +12,8 @@
  */
 #define TAPS (TAPS_H * TAPS_W)
 
-TILE_KERNEL void conv2d_implicit(__global float *restrict y, __global const float *restrict x,
-                                 __global const float *restrict w, TILE_PARAMS, int in_c, int in_h,
+TILE_KERNEL void conv2d_implicit(__global TILE_Y *restrict y, __global const FH *restrict x,
+                                 __global const FH *restrict w, TILE_PARAMS, int in_c, int in_h,
                                  int in_w, int at_h, int at_w, int out_h, int out_w, int rows,
                                  int columns, int origin, int w_group, int w_row, int w_c, int w_r,
                                  int w_s, int w_0 EPI_PARAMS)
@@ -38,7 +38,7 @@ TILE_KERNEL void conv2d_implicit(__global float *restrict y, __global const floa
             const int c = kk / TAPS, tap = kk % TAPS;
             const int at = row * w_row + c * w_c + tap / TAPS_W * w_r + tap % TAPS_W * w_s;
 #endif
-            a_next[e] = row < m && kk < k_end ? w[at] : 0.0f;
+            a_next[e] = row < m && kk < k_end ? fh_load(w, at) : 0.0f;
         }
 #pragma unroll
         for (int e = 0; e < TILE_LB; e++) {
@@ -51,7 +51,7 @@ TILE_KERNEL void conv2d_implicit(__global float *restrict y, __global const floa
             const bool there = column < n && kk < k_end && h0 + r >= 0 && h0 + r < in_h &&
                                w0 + s >= 0 && w0 + s < in_w;
 #endif
-            b_next[e] = there ? x[x0 + (c * in_h + r) * in_w + s] : 0.0f;
+            b_next[e] = there ? fh_load(x, x0 + (c * in_h + r) * in_w + s) : 0.0f;
         }
         TILE_STEP
     }

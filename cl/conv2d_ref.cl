@@ -3,8 +3,8 @@
  *
  * KH KW SH SW DH DW PT PL GROUPS  filter, stride, dilation, padding above and to the left, groups
  */
-__kernel void conv2d_ref(__global float *restrict y, __global const float *restrict x,
-                         __global const float *restrict w, int n, int in_c, int in_h, int in_w,
+__kernel void conv2d_ref(__global FH *restrict y, __global const FH *restrict x,
+                         __global const FH *restrict w, int n, int in_c, int in_h, int in_w,
                          int out_c, int out_h, int out_w EPI_PARAMS)
 {
     const int i = get_global_id(0);
@@ -12,8 +12,8 @@ __kernel void conv2d_ref(__global float *restrict y, __global const float *restr
         return;
     const int ow = i % out_w, oh = i / out_w % out_h, m = i / (out_w * out_h) % (out_c * GROUPS);
     const int img = i / (out_w * out_h) / (out_c * GROUPS), g = m / out_c;
-    __global const float *xg = x + (img * GROUPS + g) * in_c * in_h * in_w;
-    __global const float *wm = w + m * in_c * KH * KW;
+    __global const FH *xg = x + (img * GROUPS + g) * in_c * in_h * in_w;
+    __global const FH *wm = w + m * in_c * KH * KW;
     float v = 0.0f;
     for (int c = 0; c < in_c; c++) {
         for (int r = 0; r < KH; r++) {
@@ -23,9 +23,10 @@ __kernel void conv2d_ref(__global float *restrict y, __global const float *restr
             for (int s = 0; s < KW; s++) {
                 const int iw = ow * SW + s * DW - PL;
                 if (iw >= 0 && iw < in_w)
-                    v = FMA(xg[(c * in_h + ih) * in_w + iw], wm[(c * KH + r) * KW + s], v);
+                    v = FMA(fh_load(xg, (c * in_h + ih) * in_w + iw),
+                            fh_load(wm, (c * KH + r) * KW + s), v);
             }
         }
     }
-    y[i] = epi(v, i, m EPI_ARGS);
+    fh_store(y, i, epi(v, i, m EPI_ARGS));
 }

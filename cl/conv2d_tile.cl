@@ -9,8 +9,8 @@
 #define TAPS (KH * KW)
 
 __kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
-void conv2d_tile(__global float *restrict y, __global const float *restrict x,
-                 __global const float *restrict w, int in_c, int in_h, int in_w, int out_c,
+void conv2d_tile(__global FH *restrict y, __global const FH *restrict x,
+                 __global const FH *restrict w, int in_c, int in_h, int in_w, int out_c,
                  int out_h, int out_w, int across EPI_PARAMS)
 {
     __local float patch[DEPTH * PATCH];
@@ -31,12 +31,12 @@ void conv2d_tile(__global float *restrict y, __global const float *restrict x,
             const int c = c0 + e / PATCH, h = h0 * SH - PT + e % PATCH / PATCH_W;
             const int t = w0 * SW - PL + e % PATCH_W;
             const bool there = c < in_c && h >= 0 && h < in_h && t >= 0 && t < in_w;
-            patch[e] = there ? x[(c * in_h + h) * in_w + t] : 0.0f;
+            patch[e] = there ? fh_load(x, (c * in_h + h) * in_w + t) : 0.0f;
         }
         for (int e = item; e < DEPTH * TAPS * ITEM_C; e += ITEMS) {
             const int m = m0 + e % ITEM_C, tap = c0 * TAPS + e / ITEM_C;
             const bool there = m < out_c && tap < in_c * TAPS;
-            ((__local float *)filter)[e] = there ? w[m * in_c * TAPS + tap] : 0.0f;
+            ((__local float *)filter)[e] = there ? fh_load(w, m * in_c * TAPS + tap) : 0.0f;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         for (int c = 0; c < DEPTH; c++) {
@@ -64,7 +64,7 @@ void conv2d_tile(__global float *restrict y, __global const float *restrict x,
             const int m = m0 + j, ch = image % GROUPS * out_c + m;
             const int at = ((image * out_c + m) * out_h + h) * out_w + t;
             if (h < out_h && t < out_w && m < out_c)
-                y[at] = epi(((const float *)&acc[i][j / 4])[j % 4], at, ch EPI_ARGS);
+                fh_store(y, at, epi(((const float *)&acc[i][j / 4])[j % 4], at, ch EPI_ARGS));
         }
     }
 }

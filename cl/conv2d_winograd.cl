@@ -62,7 +62,7 @@ static inline void output_line(float *d, int step)
 }
 
 /* One filter a work-item. out_c and in_c are those of this convolution: for a gradient, x's and y's. */
-__kernel void conv2d_winograd_weights(__global float *restrict u, __global const float *restrict w,
+__kernel void conv2d_winograd_weights(__global float *restrict u, __global const FH *restrict w,
                                       int out_c, int in_c)
 {
     const int i = get_global_id(0);
@@ -71,12 +71,12 @@ __kernel void conv2d_winograd_weights(__global float *restrict u, __global const
         return;
 #ifdef DATA
     const int row = i % out_c, c = i / out_c, to = row * in_c + c;
-    __global const float *g = w + i * 9 + 8;
-#define TAP(k) g[-(k)]
+    __global const FH *g = w + i * 9 + 8;
+#define TAP(k) fh_load(g, -(k))
 #else
     const int to = i;
-    __global const float *g = w + i * 9;
-#define TAP(k) g[k]
+    __global const FH *g = w + i * 9;
+#define TAP(k) fh_load(g, k)
 #endif
 #pragma unroll
     for (int s = 0; s < 3; s++)
@@ -91,7 +91,7 @@ __kernel void conv2d_winograd_weights(__global float *restrict u, __global const
 }
 
 /* One tile of one channel a work-item; zeros beyond the last tile. */
-__kernel void conv2d_winograd_input(__global float *restrict v, __global const float *restrict x,
+__kernel void conv2d_winograd_input(__global float *restrict v, __global const FH *restrict x,
                                     int first, int images, int tiles, int in_c, int in_h, int in_w,
                                     int across, int down, int pad_h, int pad_w)
 {
@@ -101,14 +101,14 @@ __kernel void conv2d_winograd_input(__global float *restrict v, __global const f
     float d[POSITIONS * POSITIONS];
     if (tile >= tiles)
         return;
-    __global const float *from = x + ((first + img) * in_c + c) * in_h * in_w;
+    __global const FH *from = x + ((first + img) * in_c + c) * in_h * in_w;
 #pragma unroll
     for (int r = 0; r < POSITIONS; r++) {
 #pragma unroll
         for (int s = 0; s < POSITIONS; s++) {
             const int h = h0 + r, t = w0 + s;
             const bool there = img < images && h >= 0 && h < in_h && t >= 0 && t < in_w;
-            d[r * POSITIONS + s] = there ? from[h * in_w + t] : 0.0f;
+            d[r * POSITIONS + s] = there ? fh_load(from, h * in_w + t) : 0.0f;
         }
     }
 #pragma unroll
@@ -123,7 +123,7 @@ __kernel void conv2d_winograd_input(__global float *restrict v, __global const f
 }
 
 /* One tile of one channel of y a work-item. */
-__kernel void conv2d_winograd_output(__global float *restrict y, __global const float *restrict m,
+__kernel void conv2d_winograd_output(__global FH *restrict y, __global const float *restrict m,
                                      int first, int images, int tiles, int out_c, int out_h,
                                      int out_w, int across, int down EPI_PARAMS)
 {
@@ -146,7 +146,7 @@ __kernel void conv2d_winograd_output(__global float *restrict y, __global const 
         for (int s = 0; s < SIZE; s++) {
             const int i = (((first + img) * out_c + c) * out_h + h0 + r) * out_w + w0 + s;
             if (h0 + r < out_h && w0 + s < out_w)
-                y[i] = epi(d[r * POSITIONS + s], i, c EPI_ARGS);
+                fh_store(y, i, epi(d[r * POSITIONS + s], i, c EPI_ARGS));
         }
     }
 }

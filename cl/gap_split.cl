@@ -1,5 +1,5 @@
 /* gap/split: CHUNK elements of a feature map a work-group; then one work-group a map adds up the chunks' sums. */
-ROW_KERNEL void gap_split(__global float *restrict part, __global const float *restrict x, int area,
+ROW_KERNEL void gap_split(__global float *restrict part, __global const FH *restrict x, int area,
                           int chunks)
 {
     __local float tmp[ROW_GROUP];
@@ -7,13 +7,13 @@ ROW_KERNEL void gap_split(__global float *restrict part, __global const float *r
     const int last = min(area, (k + 1) * CHUNK);
     float s = 0.0f;
     for (int j = k * CHUNK + ROW_FIRST; j < last; j += ROW_STEP)
-        s += x[(size_t)row * area + j];
+        s += fh_load(x, (size_t)row * area + j);
     s = row_sum(s, tmp);
     if (get_local_id(0) == 0)
         part[get_group_id(0)] = s;
 }
 
-ROW_KERNEL void gap_split_sum(__global float *restrict y, __global const float *restrict part,
+ROW_KERNEL void gap_split_sum(__global FH *restrict y, __global const float *restrict part,
                               int channels, int area, int chunks EPI_PARAMS)
 {
     __local float tmp[ROW_GROUP];
@@ -23,5 +23,5 @@ ROW_KERNEL void gap_split_sum(__global float *restrict y, __global const float *
         s += part[row * chunks + k];
     s = row_sum(s, tmp);
     if (get_local_id(0) == 0)
-        y[row] = epi(s / (float)area, row, row % channels EPI_ARGS);
+        fh_store(y, row, epi(s / (float)area, row, row % channels EPI_ARGS));
 }

@@ -6,8 +6,8 @@
  * WIDE             n is a multiple of 4: stores of four
  */
 #ifdef TILE_M
-TILE_KERNEL void gemm_tile(__global float *restrict y, __global const float *restrict a,
-                           __global const float *restrict b, TILE_PARAMS EPI_PARAMS)
+TILE_KERNEL void gemm_tile(__global TILE_Y *restrict y, __global const FH *restrict a,
+                           __global const FH *restrict b, TILE_PARAMS EPI_PARAMS)
 {
     TILE_BEGIN
     a += (size_t)batch * m * k;
@@ -18,18 +18,18 @@ TILE_KERNEL void gemm_tile(__global float *restrict y, __global const float *res
         for (int e = 0; e < TILE_LA; e++) {
             const int row = m0 + TILE_AM(e), kk = k0 + TILE_K + TILE_AK(e);
 #ifdef TRANS_A
-            a_next[e] = row < m && kk < k_end ? a[kk * m + row] : 0.0f;
+            a_next[e] = row < m && kk < k_end ? fh_load(a, kk * m + row) : 0.0f;
 #else
-            a_next[e] = row < m && kk < k_end ? a[row * k + kk] : 0.0f;
+            a_next[e] = row < m && kk < k_end ? fh_load(a, row * k + kk) : 0.0f;
 #endif
         }
 #pragma unroll
         for (int e = 0; e < TILE_LB; e++) {
             const int column = n0 + TILE_BN(e), kk = k0 + TILE_K + TILE_BK(e);
 #ifdef TRANS_B
-            b_next[e] = column < n && kk < k_end ? b[column * k + kk] : 0.0f;
+            b_next[e] = column < n && kk < k_end ? fh_load(b, column * k + kk) : 0.0f;
 #else
-            b_next[e] = column < n && kk < k_end ? b[kk * n + column] : 0.0f;
+            b_next[e] = column < n && kk < k_end ? fh_load(b, kk * n + column) : 0.0f;
 #endif
         }
         TILE_STEP
@@ -57,7 +57,7 @@ TILE_KERNEL void gemm_tile(__global float *restrict y, __global const float *res
 #else
 
 /* y[i] = the parts' sums, in order; i / area % channels is the epilogue's channel. */
-__kernel void gemm_tile_sum(__global float *restrict y, __global const float *restrict part, int n,
+__kernel void gemm_tile_sum(__global FH *restrict y, __global const float *restrict part, int n,
                             int parts, int area, int channels EPI_PARAMS)
 {
     const int i = get_global_id(0);
@@ -66,6 +66,6 @@ __kernel void gemm_tile_sum(__global float *restrict y, __global const float *re
     float v = 0.0f;
     for (int k = 0; k < parts; k++)
         v += part[(size_t)k * n + i];
-    y[i] = epi(v, i, i / area % channels EPI_ARGS);
+    fh_store(y, i, epi(v, i, i / area % channels EPI_ARGS));
 }
 #endif

@@ -1,9 +1,9 @@
 /* No restrict: y may be x. */
-__kernel void scale_ref(__global float *y, __global const float *x, __global const float *s,
+__kernel void scale_ref(__global FH *y, __global const FH *x, __global const float *s,
                         CHANNEL_PARAMS EPI_PARAMS)
 {
     const int i = get_global_id(0);
     const int c = channel_of(i, CHANNEL_ARGS);
     if (i < n)
-        y[i] = epi(x[i] * s[c], i, c EPI_ARGS);
+        fh_store(y, i, epi(fh_load(x, i) * s[c], i, c EPI_ARGS));
 }

@@ -78,13 +78,15 @@ static int train(struct ocelli_device *dev, const struct setting *s, int depth, 
     ocelli_optimize(g, x, &sgd);
     err = ocelli_plan_create(&plan, dev, g, &(struct ocelli_plan_params){.seed = 1});
     lecture_restart();
+    const char *kind = residual ? "residual" : "plain";
+    double mean = 0, last = s->steps / 10 + 1;
     for (int i = 0; !err && i < s->steps; i++) {
         err = lecture_step(plan, s->data, s->batch, s->size, 0.1f, &losses[i], NULL);
-        if (i % 100 == 0 || i == s->steps - 1)
-            printf("%s, %d layers, step %d: loss %.4f\n", residual ? "residual" : "plain", depth,
-                   i + 1, (double)losses[i]);
-        fflush(stdout);
+        mean += i < s->steps - last ? 0 : losses[i] / last;
+        if (i % 100 == 0)
+            printf("%s, %d layers, step %d: loss %.4f\n", kind, depth, i + 1, (double)losses[i]);
     }
+    printf("%s, %d layers: mean loss of the last %g steps %.4f\n", kind, depth, last, mean);
     ocelli_plan_destroy(&plan);
     ocelli_graph_destroy(&g);
     return err;
@@ -96,7 +98,6 @@ int main(int argc, char **argv)
     struct curve curve[4];
     struct ocelli_device *dev = NULL;
     int err = ocelli_device_open(&dev, NULL);
-
     if (argc > 4)
         s = (struct setting){
             {atoi(argv[1]), atoi(argv[2])}, atoi(argv[4]), 16, 64, atoi(argv[3]), NULL};

@@ -1,6 +1,7 @@
 /* Compiled programs on disk: kept, used again, and never trusted. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -306,43 +307,213 @@ static void key_of(int i, char key[33])
     snprintf(key, 33, "%032x", i);
 }
 
+static const char *entry_name(int i)
+{
+    static char name[64];
+    char key[33];
+    key_of(i, key);
+    snprintf(name, sizeof(name), "%s.bin", key);
+    return name;
+}
+
+static void set_used(const char *name, time_t when)
+{
+    const struct timespec t[2] = {{when, 0}, {when, 0}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, path_in(cache, name), t, 0), 0);
+}
+
+static bool is_there(const char *name)
+{
+    return access(path_in(cache, name), F_OK) == 0;
+}
+
 START_TEST(the_least_used_go_when_it_grows)
 {
     enum { N = 8 };
+    /* The last but one is named like what a killed writer leaves, but is young. */
+    static const char *const others[] = {
+        "somebody-elses",
+        "tuning.db",
+        "0123456789abcdef0123456789abcdeg.bin",
+        "00000000000000000000000000000000.bin.old",
+        ".notes.bin.txt",
+        ".00000000000000000000000000000000.bin.fedcba9876543210.tmp",
+        ".00000000000000000000000000000000.bin.0123456789abcdef.tmp",
+    };
     struct cache c;
-    char key[33], name[64], data[1000] = {0};
+    char key[33], data[1000] = {0};
     unsigned char *got;
     size_t n;
     cache_open(&c, NULL);
     for (int i = 0; i < N; i++) {
         key_of(i, key);
         assert_ok(cache_put(&c, key, data, sizeof(data)));
-        snprintf(name, sizeof(name), "%s.bin", key);
-        const struct timespec t[2] = {{1000 + i, 0}, {1000 + i, 0}};
-        ck_assert_int_eq(utimensat(AT_FDCWD, path_in(cache, name), t, 0), 0);
+        set_used(entry_name(i), 1000 + i);
     }
-    put_file(cache, "somebody-elses", "stays");
-    put_file(cache, ".00000000000000000000000000000000.bin.0123456789abcdef.tmp",
-             "killed long ago");
-    const struct timespec long_ago[2] = {{1000, 0}, {1000, 0}};
-    ck_assert_int_eq(utimensat(AT_FDCWD,
-                               path_in(cache, ".00000000000000000000000000000000.bin."
-                                              "0123456789abcdef.tmp"),
-                               long_ago, 0),
-                     0);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        put_file(cache, others[i], "killed long ago, or somebody else's");
+        if (i != COUNT(others) - 2)
+            set_used(others[i], 1000);
+    }
     key_of(1, key);
     ck_assert(cache_get(&c, key, &got, &n)); /* used just now */
     free(got);
     cache_trim(&c, 1 << 20);
-    ck_assert_int_eq(files_in(cache, NULL), N + 1);
+    ck_assert_int_eq(files_in(cache, NULL), N + COUNT(others) - 1);
     cache_trim(&c, 3 * 1200);
-    ck_assert_int_eq(files_in(cache, NULL), 3 + 1);
+    ck_assert_int_eq(files_in(cache, NULL), 3 + COUNT(others) - 1);
+    for (size_t i = 0; i < COUNT(others); i++)
+        ck_assert_msg(is_there(others[i]) == (i != COUNT(others) - 1), "%s", others[i]);
     for (int i = 0; i < N; i++) {
         key_of(i, key);
         ck_assert_int_eq(cache_get(&c, key, &got, &n), i == 1 || i >= N - 2);
         free(got);
     }
     cache_close(&c);
+}
+END_TEST
+
+/* The last use is told to the hour: no write for each reading. */
+START_TEST(reading_touches_what_is_old)
+{
+    const time_t now = time(NULL);
+    struct cache c;
+    struct stat st;
+    char key[33];
+    unsigned char *got;
+    size_t n;
+    cache_open(&c, NULL);
+    key_of(7, key);
+    assert_ok(cache_put(&c, key, "x", 1));
+    for (int old = 0; old < 2; old++) {
+        set_used(entry_name(7), old ? now - 7200 : now - 60);
+        ck_assert(cache_get(&c, key, &got, &n));
+        free(got);
+        ck_assert_int_eq(stat(path_in(cache, entry_name(7)), &st), 0);
+        ck_assert_int_eq(st.st_mtime >= now, old);
+    }
+    cache_close(&c);
+}
+END_TEST
+
+/* Bytes that are left of many entries whose keys are as evenly spread as those of programs. */
+static uint64_t bytes_after_writing(int n, size_t each)
+{
+    struct cache c;
+    struct stat st;
+    uint64_t left = 0;
+    char name[64], key[33], data[4096] = {0};
+    remove_tree(cache);
+    cache_open(&c, NULL);
+    for (int i = 0; i < n; i++) {
+        snprintf(key, sizeof(key), "%08x%024x", (unsigned)i * 2654435761u, i);
+        assert_ok(cache_put(&c, key, data, each));
+    }
+    cache_close(&c);
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof(name), "%08x%024x.bin", (unsigned)i * 2654435761u, i);
+        if (stat(path_in(cache, name), &st) == 0)
+            left += (uint64_t)st.st_size;
+    }
+    return left;
+}
+
+START_TEST(its_size_is_bounded)
+{
+    enum { N = 250, EACH = 1000 };
+    static const struct {
+        const char *size;
+        uint64_t least, most;
+    } cases[] = {
+        {"100K", 80 << 10, 115 << 10},
+        {"0.05M", 40 << 10, 62 << 10},
+        {"4000", 0, 6000},
+        {"1", 0, 2000},
+        {"0", N * EACH, 1 << 30},
+        {NULL, N * EACH, 1 << 30},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (cases[i].size)
+            setenv("OCELLI_CACHE_SIZE", cases[i].size, 1);
+        else
+            unsetenv("OCELLI_CACHE_SIZE");
+        uint64_t left = bytes_after_writing(N, EACH);
+        ck_assert_msg(left >= cases[i].least && left <= cases[i].most, "%s: %llu bytes",
+                      cases[i].size ? cases[i].size : "unset", (unsigned long long)left);
+    }
+    unsetenv("OCELLI_CACHE_SIZE");
+}
+END_TEST
+
+START_TEST(what_is_no_size_is_a_warning)
+{
+    static const char *const bad[] = {"x", "-1", "5 M", "1T", "nan", "1e30", "12MB"};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct cache c;
+        const struct log log = {hear, &heard};
+        heard = (struct heard){0};
+        setenv("OCELLI_CACHE_SIZE", bad[i], 1);
+        cache_open(&c, &log);
+        ck_assert_msg(heard.count[OCELLI_LOG_WARNING] == 1, "%s", bad[i]);
+        ck_assert_uint_eq(c.limit, CACHE_LIMIT);
+        cache_close(&c);
+    }
+    unsetenv("OCELLI_CACHE_SIZE");
+}
+END_TEST
+
+struct crowd {
+    struct cache *c;
+    int first;
+    long found;
+};
+
+/* Writes and reads entries of its own and of others, all in a folder that holds few of them. */
+static void *one_of_many(void *user)
+{
+    struct crowd *me = user;
+    char key[33], data[1000] = {0};
+    for (int i = 0; i < 100; i++) {
+        unsigned char *got;
+        size_t n;
+        key_of(me->first + i % 10, key);
+        if (cache_put(me->c, key, data, sizeof(data)) != 0)
+            return "writing failed";
+        key_of(i % 40, key);
+        if (cache_get(me->c, key, &got, &n)) {
+            me->found++;
+            if (n != sizeof(data) || memcmp(got, data, n) != 0)
+                return "not what was written";
+        }
+        free(got);
+    }
+    return NULL;
+}
+
+/* Each key here makes a trim due: they all remove what the others write and read. */
+START_TEST(many_trim_at_once)
+{
+    enum { N = 4 };
+    struct cache c[N];
+    struct crowd crowd[N];
+    pthread_t thread[N];
+    void *why;
+    long found = 0;
+    setenv("OCELLI_CACHE_SIZE", "20K", 1);
+    for (int i = 0; i < N; i++) {
+        cache_open(&c[i], NULL);
+        crowd[i] = (struct crowd){&c[i], 10 * i, 0};
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, one_of_many, &crowd[i]), 0);
+    }
+    for (int i = 0; i < N; i++) {
+        ck_assert_int_eq(pthread_join(thread[i], &why), 0);
+        ck_assert_msg(!why, "%s", (const char *)why);
+        found += crowd[i].found;
+        cache_close(&c[i]);
+    }
+    unsetenv("OCELLI_CACHE_SIZE");
+    ck_assert_int_gt(found, 0);
+    ck_assert_int_lt(files_in(cache, NULL), 24); /* 19 fit, and no temporary file stays */
 }
 END_TEST
 
@@ -393,6 +564,10 @@ int main(void)
     tcase_add_test(t, no_damage_goes_unseen);
     tcase_add_test(t, a_full_disk_leaves_nothing_behind);
     tcase_add_test(t, the_least_used_go_when_it_grows);
+    tcase_add_test(t, reading_touches_what_is_old);
+    tcase_add_test(t, its_size_is_bounded);
+    tcase_add_test(t, what_is_no_size_is_a_warning);
+    tcase_add_test(t, many_trim_at_once);
     tcase_add_test(t, the_folder_is_where_xdg_says);
     if (binaries_are_kept()) {
         tcase_add_test(t, second_device_takes_it_from_disk);

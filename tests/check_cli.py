@@ -159,7 +159,9 @@ def parts_and_devices():
     assert close(losses("parts", "--accumulate", 2))
     if len([d for d in doc("devices", env=two)["devices"] if d["type"] == "cpu"]) > 1:
         for name in ("devices", "devices-again"):
-            assert close(losses(name, "--devices", 2, env=two)), name
+            assert close(losses(name, "--devices", 2, "--trace", TMP / "two.json", env=two)), name
+        events = json.loads((TMP / "two.json").read_text())["traceEvents"]
+        assert len({e["pid"] for e in events if e["ph"] == "X"}) == 2
         assert checkpoint(TMP / "devices") == checkpoint(TMP / "devices-again")
     bad(1, *SHORT, "--accumulate", 3, "--out", TMP / "never", says="batch of 16")
     bad(1, *SHORT, "--devices", 60, "--out", TMP / "never", says="--devices 60: there are")
@@ -304,6 +306,10 @@ def info():
     train = doc("info", "lenet5", "--input", "64x1x28x28", "--train")
     assert train["peak_bytes"] > big["peak_bytes"]
     assert "61706" in good("info", "lenet5") and "conv" in good("info", "lenet5-1998")
+    half = doc("info", "lenet5", "--storage", "f16")
+    assert half["storage"] == "f16" and half["peak_bytes"] < 0.55 * d["peak_bytes"] and half["macs"] == d["macs"]
+    bad(1, "info", "lenet5", "--train", "--storage", "f16", says="trains")
+    bad(2, "info", "lenet5", "--storage", "f8", says="--storage")
     bad(1, "info", "lenet5", "--input", "1x1x2x2")
     assert doc("info", trained("a"))["parameters"] == 61706
 
@@ -321,6 +327,8 @@ def dump():
     assert len(text) < len(plain) and len(text) < len(train)
     ref = doc("dump", "lenet5", "--device", "null", "--variant", "ref")["launches"]
     assert {one["variant"] for one in ref} == {"ref"}
+    half = good("dump", "lenet5", "--device", "null", "--storage", "f16")
+    assert half.splitlines()[0].startswith("00 cast/") and ":f16 w=" in half and half.strip().endswith("logits")
 
 
 @test
@@ -333,8 +341,11 @@ def bench():
         need(one, "op", "ms", "gflops", "gbs")
     assert sum(one["launches"] for one in d["kinds"]) == len(d["layers"])
     assert abs(sum(one["ms"] for one in d["kinds"]) - sum(one["ms"] for one in d["layers"])) < 1e-6
-    t = doc("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    step = ("bench", "lenet5", "--runs", 3, "--batch", 16, "--train")
+    t = doc(*step)
     assert t["train"] and t["batch"] == 16 and t["median_ms"] > 0
+    assert t["peak_bytes"] == t["allocated_bytes"] > 4 * 61706, t
+    bad(1, *step, "--memory-cap", "1M", says="at least %d" % t["peak_bytes"])
     assert "median" in good("bench", trained("a"), "--runs", 3, "--layers")
     bad(1, "bench", "lenet5", "--device", "null", says="null")
 
@@ -408,7 +419,9 @@ def classify():
     every = doc("classify", net, files[0], "--top", 99)["images"][0]["top"]
     assert len(every) == 10 and abs(sum(t["probability"] for t in every) - 1) < 1e-6
     # Its own model.onnx beside its labels.txt is the same network.
-    same = doc("classify", net / "model.onnx", *files, "--top", 3)["images"]
+    again = doc("classify", net / "model.onnx", *files, "--top", 3)
+    same = again["images"]
+    assert again["preprocess"] == d["preprocess"] == "resize=28x28,crop=28x28,scale=1/255", again["preprocess"]
     assert [[t["label"] for t in one["top"]] for one in same] == [[t["label"] for t in one["top"]] for one in d["images"]]
     text = good("classify", net, *files)
     assert re.search(r"three.png \(28x28\)\n  three +\d+\.\d\d %$", text, re.M), text
@@ -523,6 +536,7 @@ def train_document():
     assert e["count"] == 200 and e["accuracy"] == d["test_accuracy"] and e["top5"] >= e["accuracy"], e
     assert doc("eval", out, *SOURCE, "--top", 1)["top1"] == e["accuracy"]
     assert doc("eval", out, *SOURCE, "--batch", 16)["accuracy"] == e["accuracy"]
+    assert abs(doc("eval", out, *SOURCE, "--storage", "f16")["accuracy"] - e["accuracy"]) < 0.02
     assert doc("eval", "lenet5", *SOURCE)["accuracy"] < 0.5
 
 
@@ -667,6 +681,12 @@ def folders():
     doc("train", "lenet5", *source, *words, "--augment", "crop", "--out", TMP / "from-folder")
     assert (TMP / "from-folder" / "labels.txt").read_text().split() == ["dark", "light"]
     assert doc("eval", TMP / "from-folder", *source)["count"] == 4
+    # Pictures are prepared as for training, also behind an export: nothing is guessed.
+    good("export", TMP / "from-folder", "--out", TMP / "from-folder.onnx")
+    picture = next((TMP / "pictures" / "dark").iterdir())
+    for net in (TMP / "from-folder", TMP / "from-folder.onnx"):
+        assert doc("classify", net, picture)["preprocess"] == "resize=32,crop=28x28,scale=1/255"
+        assert "guess" not in good("classify", net, picture)
     broken = put_folder(TMP / "broken", True)
     bad(1, "train", "lenet5", *broken, *words, "--held-out", 0.2, "--out", TMP / "never-2", says="dark/bad.jpg")
     r = ocelli("train", "lenet5", *broken, *words, "--skip-bad", "--out", TMP / "skipped")
@@ -674,6 +694,21 @@ def folders():
     bad(1, "train", "lenet5", "--data", "folder", "--out", TMP / "never", says="--data-dir")
     bad(1, "train", "lenet5", "--data", "cifar10", "--data-dir", TMP / "pictures", "--out", TMP / "never", says="data_batch_1.bin")
     empty(TMP / "never")
+
+
+@test
+def keeps_the_best():
+    """The first epoch is the best so far; later ones replace it only where they are better, also behind a resume."""
+    out = TMP / "best"
+    words = ["train", "lenet5", *SOURCE, "--batch", 16, "--keep-best", "--out", out]
+    doc(*words, "--epochs", 1)
+    first = (out / "best.onnx").read_bytes()
+    assert first == (out / "model.onnx").read_bytes()
+    accuracy = [e["test_accuracy"] for e in doc(*words, "--epochs", 2, "--resume")["epochs"]]
+    before = [float(row.split(",")[4]) for row in (out / "metrics.csv").read_text().split()[1:]][0]
+    assert first != (out / "model.onnx").read_bytes()
+    kept = (out / "best.onnx").read_bytes()
+    assert kept == (first if accuracy[-1] <= before else (out / "model.onnx").read_bytes()), (before, accuracy)
 
 
 @test
@@ -769,7 +804,8 @@ def damaged_checkpoint():
 
 
 def start(out, *more):
-    return subprocess.Popen([str(w) for w in (EXE, *LONG, "--out", out, *more)], env=ENV, cwd=TMP, text=True,
+    words = (EXE, *LONG, "--out", out, "--log-steps", "%s.csv" % out, *more)
+    return subprocess.Popen([str(w) for w in words], env=ENV, cwd=TMP, text=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -803,6 +839,8 @@ def killed_and_resumed():
         assert checkpoint(out) == want, "case %d: another checkpoint than without interruption" % case
         only_finished_files(out)
         assert (out / "metrics.csv").read_text().count("\n") == 9
+        assert [row.split(",")[0] for row in pathlib.Path("%s.csv" % out).read_text().splitlines()] == \
+            ["step", *(str(i + 1) for i in range(480))], case
     print("# killed %d times" % kills)
     assert kills > 0
 

@@ -7,11 +7,13 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import xml.dom.minidom
 
 from clitest import ENV, EXE, SEED, TMP, bad, doc, good, main, need, ocelli, test
 
@@ -65,7 +67,7 @@ def problem_and_again():
     assert winner["problem"] == SMALL[1] and winner["variant"] == p["variant"] and winner["clock"] >= 0, winner
     assert doc("tune", "db", "stats", *db("a"))["winners"] == 1
     assert SMALL[1] in good("tune", "db", "list", *db("a"))
-    good("tune", "db", "verify", *db("a"))
+    good("tune", "db", "verify", "--device", "null", *db("a"))
 
 
 @test
@@ -88,6 +90,32 @@ def there_and_back():
 
 
 @test
+def verify():
+    winner, = rows("a", "winner")
+    lines = TMP / "verify.jsonl"
+    row = lambda setting, **more: json.dumps({**winner, "setting": setting, **more}) + "\n"
+    slow = "MR=1 NV=1 PACK_A=1 PACK_B=1 KC=256 MB=4"
+    lines.write_text(row(slow, problem="gemm a=128x256 b=256x128") +
+                     row(slow, problem="gemm a=17x31 b=31x40", source="0" * 32) +
+                     row("MR=5", problem="gemm a=9x31 b=31x40") +
+                     row("X=1", problem="kernel x N=1") +
+                     row(slow, problem="gemm a=8x8 b=8x8", device="another"))
+    assert doc("tune", "db", "import", lines, *db("v"))["winners"] == 5
+    r = ocelli("tune", "db", "verify", "--json", *db("v"))
+    d = json.loads(r.stdout)
+    status = {w["key"]: w["status"] for w in d["winners"]}
+    assert status == {"gemm a=128x256 b=256x128": "slower", "gemm a=17x31 b=31x40": "stale",
+                      "gemm a=9x31 b=31x40": "stale", "kernel x N=1": "skipped"}, d
+    assert r.returncode == 1 and d["bad"] == 1 and "tune it again" in r.stderr, r
+    assert any(w["gain_now"] is not None and w["gain_now"] < 0.98 for w in d["winners"]), d
+    # The others are no failure; nothing there is none either.
+    lines.write_text(row(winner["setting"], problem="gemm a=17x31 b=31x40", source="0" * 32))
+    good("tune", "db", "import", lines, *db("stale"))
+    assert "1 stale" in good("tune", "db", "verify", *db("stale"))
+    assert "of 0 winners" in good("tune", "db", "verify", *db("none"))
+
+
+@test
 def bad_candidates():
     page = TMP / "bad.html"
     good("tune", "--spec", ROOT / "tune" / "bad.json", "--strategy", "exhaustive", "--timeout", 15, "--budget", 300,
@@ -101,7 +129,11 @@ def bad_candidates():
     winner, = rows("bad", "winner")
     assert winner["setting"] == "WAY=2" and winner["rejected"] == 7, winner
     text = page.read_text()
-    assert text.count("<svg") == 2 and "overwrites" in text and "http" not in text
+    assert text.count("<svg") == 4 and "overwrites" in text and "http" not in text
+    for svg in re.findall("<svg.*?</svg>", text, re.S):
+        xml.dom.minidom.parseString(svg)
+    # Nine candidates against evaluations and again against seconds; seven are rejected.
+    assert text.count("<circle") == 2 * 2 and text.count('class="no"') == 2 * 7, text
     # Those that cost a worker are not tried again.
     start = time.monotonic()
     again = doc("tune", "--spec", ROOT / "tune" / "bad.json", "--strategy", "exhaustive", "--timeout", 15, *db("bad"))
@@ -124,18 +156,30 @@ def bad_specifications():
 
 @test
 def killed_and_resumed():
-    whole = tried("a")
-    for k in range(int(os.environ.get("OCELLI_TEST_KILLS", "3"))):
-        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db("killed"))], env=ENV, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+    """Killed in the middle $OCELLI_TEST_KILLS times, with its worker or without. A run that came to its end is compared
+    with one that nobody disturbed; the next begins with an empty database."""
+    kills, files = int(os.environ.get("OCELLI_TEST_KILLS", "3")), ["killed0"]
+    while kills > 0:
+        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db(files[-1]))], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            p.wait(rng.uniform(0.3, 5))
+            _, said = p.communicate(timeout=rng.uniform(0.02, 3))
+            assert p.returncode == 0, said
+            files.append("killed%d" % len(files))
         except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-    good(*SMALL, *db("killed"))
-    assert tried("killed") == whole, (tried("killed"), whole)
-    good("tune", "db", "verify", *db("killed"))
+            kills -= 1
+            if rng.random() < 0.5:
+                p.kill()
+            else:
+                os.killpg(p.pid, signal.SIGKILL)
+            p.communicate()
+    good(*SMALL, *db(files[-1]))
+    print("# %d runs came to their end" % len(files))
+    whole = tried("a")
+    for name in files:
+        assert tried(name) == whole, (tried(name), whole)
+        assert len(rows(name, "result")) == len(whole), name
+        good("tune", "db", "verify", "--device", "null", *db(name))
 
 
 @test

@@ -44,6 +44,7 @@ static char *layout_of(const struct caps *caps, bool exact)
     assert_ok(graph_fold(c));
     assert_ok(graph_fuse(c));
     assert_ok(graph_layout(c, caps, exact));
+    assert_ok(graph_fuse_separable(c, caps));
     assert_ok(graph_hoist(c));
     for (int i = 0; i < c->n_nodes; i++) {
         const struct node *n = &c->node[i];
@@ -130,6 +131,42 @@ START_TEST(one_pixel_costs_nothing)
 }
 END_TEST
 
+/* Layers of a MobileNet on c channels of n x n pixels. The second depthwise one keeps its result, the
+ * last 1x1 convolution has a stride. */
+static void separable(int n, int c)
+{
+    ocelli_value x = ocelli_relu(g, conv("stem", image(1, 3, n, n), c, 3, 1, 1));
+    ocelli_value y = ocelli_relu(g, conv("d1", x, c, 3, 1, c));
+    y = ocelli_relu(g, ocelli_add(g, conv("p1", y, c, 1, 0, 1), x));
+    x = conv("d2", y, c, 3, 1, c);
+    ocelli_output(g, "kept", x);
+    x = ocelli_relu(g, conv("p2", x, c, 1, 0, 1));
+    x = ocelli_relu(g, conv("d3", x, c, 3, 1, c));
+    x = ocelli_layer_conv2d(
+        g, "p3", x, c,
+        &(struct ocelli_conv2d_params){.kernel = {1, 1}, .stride = {2, 2}});
+    ocelli_output(g, "y", x);
+}
+
+START_TEST(depthwise_joins_the_next)
+{
+    separable(32, 32);
+    assert_layout(&cpu, false,
+                  "conv2d_blocked+relu separable_blocked+add+relu conv2d_blocked reorder "
+                  "conv2d_blocked+relu conv2d_blocked+relu conv2d_blocked reorder");
+}
+END_TEST
+
+/* Where the launch hardly counts. */
+START_TEST(large_depthwise_stays_alone)
+{
+    separable(64, 256);
+    char *got = layout_of(&cpu, false);
+    ck_assert_ptr_null(strstr(got, "separable"));
+    free(got);
+}
+END_TEST
+
 /* 24 channels fill half of the second block with zeros, of which a sigmoid would make something
  * else. */
 START_TEST(zeros_stay_zeros)
@@ -137,6 +174,19 @@ START_TEST(zeros_stay_zeros)
     ocelli_value x = ocelli_sigmoid(g, conv("c", image(1, 3, 64, 64), 24, 3, 1, 1));
     ocelli_output(g, "y", ocelli_tanh(g, x));
     assert_layout(&cpu, false, "conv2d+sigmoid unary");
+}
+END_TEST
+
+/* What the caller has as halves: blocks are of floats. */
+START_TEST(halves_stay_plain)
+{
+    const struct ocelli_conv2d_params same = {.kernel = {3, 3}, .pad = {1, 1, 1, 1}};
+    ocelli_value x = ocelli_cast(g, image(1, 32, 64, 64), OCELLI_F16);
+    ocelli_value w = ocelli_weight(g, "w", &OCELLI_SHAPE(32, 32, 3, 3), NULL);
+    w = ocelli_cast(g, w, OCELLI_F16);
+    x = ocelli_relu(g, ocelli_conv2d(g, x, w, &same));
+    ocelli_output(g, "y", ocelli_cast(g, x, OCELLI_F32));
+    assert_layout(&cpu, false, "cast conv2d+relu cast");
 }
 END_TEST
 
@@ -490,7 +540,10 @@ int main(void)
     tcase_add_test(tc, only_on_cpus);
     tcase_add_test(tc, small_ones_stay_plain);
     tcase_add_test(tc, one_pixel_costs_nothing);
+    tcase_add_test(tc, depthwise_joins_the_next);
+    tcase_add_test(tc, large_depthwise_stays_alone);
     tcase_add_test(tc, zeros_stay_zeros);
+    tcase_add_test(tc, halves_stay_plain);
     tcase_add_test(tc, trains_in_blocks);
     tcase_add_test(tc, packs_what_is_fixed);
     suite_add_tcase(s, tc);

@@ -1,8 +1,11 @@
 /* Judging: relatives of problems, and verdicts on right and wrong candidates. */
 #include <string.h>
 
+#include "base/hash.h"
 #include "measure/judge.h"
 #include "test.h"
+#include "tune/setting.h"
+#include "tune/space.h"
 
 static struct ocelli_device *dev;
 
@@ -13,7 +16,42 @@ static struct work *work_of(const char *problem)
     return w;
 }
 
-/* Every kind of problem that matters has at least three small relatives to be judged on. */
+/* How many small cases a candidate applies to: the default, or (seed 0, 1, ..) another setting of
+ * the same variant that fits the problem. */
+static int judged_on(const struct work *w, const char *problem, int seed)
+{
+    _Alignas(16) char attr[PROBLEM_ATTR_BYTES];
+    const struct variant *v;
+    struct problem p;
+    struct text setting = {0};
+    int tv[MAX_TUNABLES], point[SPACE_PARAMS], n = 0;
+    assert_ok(problem_parse(problem, &p, attr));
+    assert_ok(problem_select(&p, device_caps(dev), NULL, &v, tv));
+    struct space_hold hold = {&p, device_caps(dev), v};
+    struct space space;
+    space_of_variant(&space, &hold);
+    for (uint64_t t = 0; seed >= 0 && space.n > 0 && t < 1000; t++) {
+        for (int i = 0; i < space.n; i++)
+            point[i] =
+                (int)(random_at((uint64_t)seed, t, (uint64_t)i) % (uint64_t)space.param[i].n);
+        if (space_valid(&space, point)) {
+            space_values(&space, point, tv);
+            break;
+        }
+    }
+    setting_print(v, tv, &setting);
+    const struct candidate k = {v->name, setting.s ? setting.s : ""};
+    for (int c = 0; c < w->n_cases - 1; c++) {
+        struct launches l = {0};
+        n += w->plan(w->user, c, &k, &l) == 0;
+        launches_free(&l);
+    }
+    text_free(&setting);
+    return n;
+}
+
+/* Every kind of problem that matters has at least three small relatives to be judged on; its
+ * default on three of them, and few candidates on none. */
 START_TEST(test_relatives)
 {
     static const char *const problems[] = {
@@ -39,6 +77,11 @@ START_TEST(test_relatives)
         ck_assert_msg(w->n_cases >= 4, "%s: %d cases", problems[i], w->n_cases);
         for (int c = 0; c < w->n_cases - 1; c++)
             ck_assert_str_ne(w->cases[c].text, w->cases[w->n_cases - 1].text);
+        ck_assert_msg(judged_on(w, problems[i], -1) >= 3, "%s: its default", problems[i]);
+        int served = 0;
+        for (int seed = 0; seed < 8; seed++)
+            served += judged_on(w, problems[i], seed) > 0;
+        ck_assert_msg(served >= 6, "%s: only %d of 8 settings", problems[i], served);
         work_destroy(&w);
     }
 }

@@ -205,7 +205,7 @@ static bool on_processors(const struct problem *p, const struct caps *caps, cons
 {
     struct caps c = *caps;
     c.cpu_style = true;
-    return !v->applicable || v->applicable(p, &c);
+    return variant_applies(v, p, &c);
 }
 
 static bool wanted(const char *filter, const struct op *op, const struct variant *v)
@@ -234,7 +234,7 @@ static void run_variants(struct session *s, const struct problem *p, const char 
     if (!s->opt.bench && !s->opt.list)
         trials_init(&trials, p, oracle, text, s->opt.seed);
     for (const struct variant *v = p->op->variants; v && v->name; v++) {
-        if (v->applicable && !v->applicable(p, device_caps(s->dev)))
+        if (!variant_applies(v, p, device_caps(s->dev)))
             continue;
         applicable++;
         snprintf(name, sizeof(name), "%s/%s", p->op->name, v->name);

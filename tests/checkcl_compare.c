@@ -8,20 +8,19 @@
 
 #define UNIT 0x1p-24 /* half the spacing of floats at 1 */
 
-/* The same of a type that holds less. */
-static double unit(enum ocelli_dtype type)
-{
-    return type == OCELLI_F16 ? 0x1p-11 : UNIT;
-}
-
 /* By how much a result of the operation alone may be off. */
 static double op_bound(const struct trial *t, enum ocelli_dtype type, double terms, double mag,
                        double value, bool exact)
 {
     if (exact || !dtype_is_float(type))
         return 0;
-    double u = unit(type), store = type == OCELLI_F16 ? u * fabs(value) : 0;
-    return 2 * (2 + sqrt(terms)) * UNIT * mag + t->oracle->ulps * UNIT * fabs(value) + store;
+    return 2 * (2 + sqrt(terms)) * UNIT * mag + t->oracle->ulps * UNIT * fabs(value);
+}
+
+/* What storing adds to a bound, of which exact results have none: halves have 11 bits, or are multiples of 2^-24. */
+static double store_bound(enum ocelli_dtype type, double value, double bound)
+{
+    return type != OCELLI_F16 || bound == 0 ? 0 : 0x1p-11 * (fabs(value) + bound) + 0x1p-25;
 }
 
 /* The ends of the interval are the worst where the function is monotonous; the others have slopes
@@ -64,7 +63,7 @@ static void apply_epilogue(const struct trial *t, struct result *r, bool exact)
         }
         r->want[i] = v;
         r->mag[i] = m;
-        r->bound[i] = b;
+        r->bound[i] = b + store_bound(r->desc.dtype, v, b);
     }
 }
 
@@ -77,8 +76,11 @@ bool set_bounds(struct trial *t, struct text *why)
         if (k == 0 && !r->updated)
             apply_epilogue(t, r, exact);
         else
-            for (int64_t i = 0; i < n; i++)
-                r->bound[i] = op_bound(t, r->desc.dtype, r->terms, r->mag[i], r->want[i], exact);
+            for (int64_t i = 0; i < n; i++) {
+                const double b =
+                    op_bound(t, r->desc.dtype, r->terms, r->mag[i], r->want[i], exact);
+                r->bound[i] = b + store_bound(r->desc.dtype, r->want[i], b);
+            }
         for (int64_t i = 0; exact && i < n; i++) {
             if (r->mag[i] <= 16777216.0)
                 continue;

@@ -16,11 +16,15 @@ def bn_conv(a, b, kernel, stride=1, relu=True):
     return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
 
 
-def dense(features, hidden, classes):
-    """features -> hidden.. -> classes, ReLU between."""
+def dropped(p):
+    return [nn.Dropout(p)] if p else []
+
+
+def dense(features, hidden, classes, drop=0.0):
+    """features -> hidden.. -> classes, ReLU and dropout between."""
     layers = [nn.Flatten()]
     for n in hidden:
-        layers += [nn.Linear(features, n), nn.ReLU()]
+        layers += [nn.Linear(features, n), nn.ReLU(), *dropped(drop)]
         features = n
     return layers + [nn.Linear(features, classes)]
 
@@ -123,7 +127,7 @@ def vgg_small(size, training):
     for b in (32, 64, 128):
         layers += [bn_conv(a, b, 3), bn_conv(b, b, 3), nn.MaxPool2d(2)]
         a = b
-    return nn.Sequential(*layers, *dense(a * (size // 8) ** 2, (256, 256), 10))
+    return nn.Sequential(*layers, *dense(a * (size // 8) ** 2, (256, 256), 10, 0.5))
 
 
 # ---- Lin et al. 2013 ----
@@ -140,9 +144,9 @@ def nin(size, training):
 
 
 def nin_cifar(size, training):
-    return nn.Sequential(*mlpconv(3, (192, 160, 96), 5), nn.MaxPool2d(3, 2, 1), *mlpconv(96, (192, 192, 192), 5),
-                         nn.AvgPool2d(3, 2, 1, count_include_pad=False), *mlpconv(192, (192, 192, 10), 3),
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(*mlpconv(3, (192, 160, 96), 5), nn.MaxPool2d(3, 2, 1), *dropped(0.5),
+                         *mlpconv(96, (192, 192, 192), 5), nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+                         *dropped(0.5), *mlpconv(192, (192, 192, 10), 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
 # ---- Szegedy et al. 2014, table 1 ----
@@ -201,7 +205,7 @@ def googlenet_small(size, training):
     return nn.Sequential(bn_conv(3, 64, 3), shrink(), block(64, 32, 48, 64, 8, 16, 16),
                          block(128, 64, 64, 96, 16, 48, 32), shrink(), block(240, 96, 48, 104, 8, 24, 32),
                          block(256, 128, 80, 160, 16, 64, 64), shrink(), block(416, 192, 96, 192, 24, 64, 64),
-                         nn.AdaptiveAvgPool2d(1), *dense(512, (), 10))
+                         nn.AdaptiveAvgPool2d(1), *dropped(0.4), *dense(512, (), 10))
 
 
 # ---- Ioffe and Szegedy 2015, figure 5 ----

@@ -46,6 +46,8 @@ struct ocelli_device_info {
 OCELLI_API int ocelli_devices(struct ocelli_device_info **out, size_t *n);
 
 /* Zero in a field means its default. The struct need only live until the call returns. */
+struct ocelli_tune_progress; /* tune.h */
+
 struct ocelli_device_params {
     const char *device;   /* index, part of a name, "cpu", "gpu", "null"; NULL: $OCELLI_DEVICE, else
                              the best device found: a GPU before a CPU */
@@ -59,6 +61,10 @@ struct ocelli_device_params {
        the thread that called. NULL: nobody. */
     void (*building)(void *user, int done, int n);
     void *building_user;
+    /* Told while a plan made with effort QUICK or FULL (plan.h) is tuned, about ten times a second.
+       False: stop now, and run with what was found so far. NULL: nobody. */
+    bool (*tuning)(void *user, const struct ocelli_tune_progress *p);
+    void *tuning_user;
 };
 
 /* Opens a device. p may be NULL.
@@ -106,6 +112,9 @@ OCELLI_API int ocelli_device_get_peak(struct ocelli_device *dev, bool measure,
  * a command. Written to a temporary file first, then renamed. Needs params.profile.
  * Fails: INVALID (not profiling), IO, DEVICE. */
 OCELLI_API int ocelli_device_write_trace(struct ocelli_device *dev, const char *path);
+/* Of n devices in one file. How they lie beside each other is right where their clocks are the same. */
+OCELLI_API int ocelli_devices_write_trace(struct ocelli_device *const *dev, int n,
+                                          const char *path);
 
 #ifdef __cplusplus
 }

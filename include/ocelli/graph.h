@@ -82,6 +82,11 @@ OCELLI_API ocelli_value ocelli_const(struct ocelli_graph *g, const char *name,
                                      enum ocelli_dtype dtype, const struct ocelli_shape *shape,
                                      const void *data);
 
+/* How pictures become the network's input, in words of preprocess.h; NULL: nobody said. ONNX files
+ * keep it. */
+OCELLI_API void ocelli_graph_set_preprocess(struct ocelli_graph *g, const char *words);
+OCELLI_API const char *ocelli_graph_get_preprocess(const struct ocelli_graph *g);
+
 /* What OCELLI_INIT_DEFAULT means for weights added from now on. */
 OCELLI_API void ocelli_graph_set_init(struct ocelli_graph *g, enum ocelli_init_kind kind);
 

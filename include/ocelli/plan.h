@@ -51,8 +51,12 @@ enum ocelli_effort {
     OCELLI_EFFORT_DEFAULT, /* $OCELLI_TUNE: off, db, quick or full; without it, DB */
     OCELLI_EFFORT_OFF,     /* the kernels' own defaults */
     OCELLI_EFFORT_DB,      /* what is in the tuning databases; measures nothing */
-    OCELLI_EFFORT_QUICK,   /* and tunes what is not in them for up to 30 seconds a plan, once */
-    OCELLI_EFFORT_FULL,    /* the same for up to 10 minutes */
+    /* And tunes what they do not know for up to 30 seconds (FULL: 10 minutes), which is longest
+       before the plan is there; from then on it is known, and such a plan takes no longer than
+       with DB. The device's listener (device.h) may stop it before. What goes wrong while tuning
+       is a warning, and the kernels' defaults are used. */
+    OCELLI_EFFORT_QUICK,
+    OCELLI_EFFORT_FULL,
 };
 
 /* Zero in a field means its default. */
@@ -69,6 +73,15 @@ struct ocelli_plan_params {
     uint64_t memory_beside; /* bytes that others take: the cap is for them, too */
     enum ocelli_effort effort;
     const char *variant; /* "ref", or "conv2d/direct,gemm/ref": use these where they apply */
+    /* OCELLI_F32, or OCELLI_F16 for prediction: weights and feature maps lie in memory as halves, in half the bytes.
+     * Arithmetic and sums stay float, and so do biases, what normalises, softmax, and the graph's inputs and outputs.
+     * Each result that is stored is rounded once, to 2^-11 of itself (below 2^-14 to 2^-25), as is each weight; what
+     * exceeds 65504 becomes infinite. Weights of the plan's own are F16 from the start; those that are given stay as
+     * they are, with halves beside them. Every device can: halves in memory are core OpenCL 1.2. A processor takes the
+     * kernels of graphics processors, for its blocked ones know float only: less memory, but tens of times slower,
+     * which is logged as a warning.
+     * Fails: INVALID (another type), UNSUPPORTED (the graph trains). */
+    enum ocelli_dtype storage;
 };
 
 /* Fails: the graph's own status; UNSUPPORTED (no variant applies), BUILD, MEMORY (also when memory_cap cannot be

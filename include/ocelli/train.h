@@ -62,6 +62,7 @@ struct ocelli_train_params {
     struct ocelli_augment augment;
     uint64_t seed;        /* weights and order of the images */
     const char *out_dir;  /* NULL: nothing is written */
+    bool keep_best;       /* also write best.onnx: the network after the epoch of the best test accuracy so far */
     bool resume;          /* go on from out_dir/checkpoint where there is one */
     int64_t checkpoint_steps; /* also save every so many steps; 0: after each epoch */
     const char *variant;  /* as in ocelli_plan_params */
@@ -91,6 +92,7 @@ struct ocelli_train_result {
  *   checkpoint   all that resume needs: weights, optimiser state, position, random state; safetensors
  *                layout, checksummed, replaced atomically
  *   model.onnx   the network with its weights, replaced with each checkpoint
+ *   best.onnx    the same as it was after its best epoch, where asked for
  *   metrics.csv  a row an epoch
  *   curves.svg   loss and accuracy over epochs
  *   labels.txt   the names of the classes, one a line
@@ -107,6 +109,8 @@ OCELLI_API int ocelli_train(struct ocelli_device *dev, const struct ocelli_datas
 struct ocelli_trained {
     char net[64];
     struct ocelli_net_params params; /* channels, height, width, classes */
+    char preprocess[256]; /* how its images were prepared, in words of preprocess.h; "": not
+                             recorded */
 };
 /* Reads what the training directory's checkpoint says of its network.
  * Fails: IO, FORMAT. */
@@ -119,6 +123,7 @@ struct ocelli_eval_params {
     int batch; /* default 500 */
     int top;   /* k of the second count, default 5 */
     const char *variant;
+    enum ocelli_dtype storage; /* as in ocelli_plan_params; `weights` are then kept twice */
     /* Receives each image's class, in order; may be NULL. */
     void (*prediction)(void *user, int64_t i, int label, int predicted);
     int (*progress)(void *user, int64_t done, int64_t count);

@@ -14,11 +14,13 @@
 extern "C" {
 #endif
 
-/* What is known so far; told after every candidate. Texts live until the call returns. */
+/* What is known so far; told after every candidate, and about ten times a second while one is in
+ * work. Texts live until the call returns. */
 struct ocelli_tune_progress {
     const char *problem;           /* in work now */
     int index, count;              /* it is number index of count */
     int tried, rejected;           /* candidates for it */
+    double candidate_ms;           /* of the last one; 0: rejected */
     double default_ms, best_ms;    /* of it; 0: not known yet */
     const char *variant, *setting; /* of the best */
     double spent, budget;          /* seconds, of all */
@@ -29,7 +31,7 @@ typedef bool (*ocelli_tune_progress_fn)(void *user, const struct ocelli_tune_pro
 
 /* Zero in a field means its default. */
 struct ocelli_tune_params {
-    double budget;        /* seconds in all (60); begun candidates are finished */
+    double budget;        /* seconds in all (60); what is in work then is given up */
     int candidates;       /* at most so many a problem; 0: as the budget allows */
     const char *strategy; /* "auto" (default), or what ocelli_tune_strategy() lists */
     const char *values;   /* "MR=4,8 NV=2": only these values of the parameters named */
@@ -49,7 +51,8 @@ struct ocelli_tune_params {
 
 struct ocelli_tune_result {
     char *problem;           /* problem string, or "kernel NAME SIZE=N.." */
-    char *variant, *setting; /* of the winner; "" when nothing right was found */
+    char *variant, *setting; /* of the winner. variant "": the default is no good, setting says why;
+                                 "" there, too: there was no time for this problem */
     char *default_variant, *default_setting;
     double default_ms, best_ms; /* of the last race between them; equal when the default stays */
     double spread;              /* of the ratio in that race */
@@ -73,6 +76,11 @@ OCELLI_API int ocelli_tune_graph(struct ocelli_device *dev, const struct ocelli_
                                  const struct ocelli_plan_params *q,
                                  const struct ocelli_tune_params *p,
                                  struct ocelli_tune_result **out, int *n);
+/* Takes winners back: from now on each of these problems has its default on this device. What was
+ * tried stays known. *reverted: how many had something else. For networks that turn out slower as a
+ * whole. Fails: INVALID, IO, MEMORY. */
+OCELLI_API int ocelli_tune_revert(struct ocelli_device *dev, const char *database,
+                                  const struct ocelli_tune_result *r, int n, int *reverted);
 /* Tunes somebody's own kernel: `spec` is the text of a specification (JSON, ocelli(1) has the
  * format, or T1), file names in it are relative to `folder`; `source` replaces the kernel file that
  * it names (NULL: does not). Fails besides: FORMAT. */
@@ -102,6 +110,22 @@ OCELLI_API int ocelli_tune_merge(const char *database, const char *from,
 OCELLI_API void ocelli_tune_path(char *path, size_t size);
 /* 0 when the database is sound or not there. */
 OCELLI_API int ocelli_tune_check(const char *database);
+
+/* A winner, judged and raced against the default once more. */
+struct ocelli_tune_verdict {
+    char *problem, *variant, *setting;
+    const char *status; /* "holds", "slower" (than the default, by more than the noise), "wrong",
+                           "stale" (for another version of the kernel: no plan uses it), "skipped"
+                           (no time, or somebody's own kernel) */
+    char *why;
+    double gain_then, gain_now; /* the default's time as a multiple of its time; 0: not measured */
+};
+/* Looks at winners of this device, p->candidates of them (20), drawn by p->seed, in p->budget
+ * seconds. Changes nothing: what does not hold can be tuned again. Fails as
+ * ocelli_tune_problems(). */
+OCELLI_API int ocelli_tune_verify(struct ocelli_device *dev, const struct ocelli_tune_params *p,
+                                  struct ocelli_tune_verdict **out, int *n);
+OCELLI_API void ocelli_tune_verdicts_free(struct ocelli_tune_verdict **v, int n);
 
 /* ---- Simulation ---- */
 

@@ -17,6 +17,9 @@
 #define ENTRY_LIMIT ((size_t)256 << 20)
 #define ENTRY_END ".bin"
 #define KEY_LEN 32
+#define TRIM_SHARE 16
+#define USED_SECONDS 3600   /* how exactly an entry's last use is known */
+#define STALE_SECONDS 86400 /* no writer takes that long */
 
 /* An entry is this and the binary. It is read by the machine that wrote it: fields as they lie. */
 struct head {
@@ -75,11 +78,32 @@ static const char *distrust(const char *dir)
     return why;
 }
 
+/* What is no size counts as none given, with a warning. */
+static uint64_t choose_limit(const struct log *log)
+{
+    static const char units[] = "KMG";
+    const char *s = secure_getenv("OCELLI_CACHE_SIZE");
+    char *end;
+    if (!s || !*s)
+        return CACHE_LIMIT;
+    double x = strtod(s, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == s || (*end && (!unit || end[1])) || !(x >= 0 && x < 1e15)) {
+        log_to(log, OCELLI_LOG_WARNING, "device/cache: OCELLI_CACHE_SIZE=%s: not a size as in 500M",
+               s);
+        return CACHE_LIMIT;
+    }
+    for (int i = 0; unit && i <= unit - units; i++)
+        x *= 1024;
+    return x > 0 && x < 1 ? 1 : (uint64_t)x;
+}
+
 void cache_open(struct cache *c, const struct log *log)
 {
     *c = (struct cache){.dir = choose_dir()};
     if (!c->dir)
         return;
+    c->limit = choose_limit(log);
     const char *why = dir_create(c->dir, 0700) != 0 ? ocelli_error() : distrust(c->dir);
     if (why) {
         log_to(log, OCELLI_LOG_WARNING, "device/cache: %s is not used: %s", c->dir, why);
@@ -96,23 +120,23 @@ void cache_close(struct cache *c)
 /* ---- Entries ---- */
 
 /* A plain file, ours alone to write. */
-static bool trusted(const char *path)
+static bool trusted(const char *path, struct stat *st)
 {
-    struct stat st;
-    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-           !(st.st_mode & (S_IWGRP | S_IWOTH));
+    return lstat(path, st) == 0 && S_ISREG(st->st_mode) && st->st_uid == geteuid() &&
+           !(st->st_mode & (S_IWGRP | S_IWOTH));
 }
 
 bool cache_get(const struct cache *c, const char *key, unsigned char **data, size_t *bytes)
 {
     struct head h;
+    struct stat st;
     char *file = NULL;
     size_t len = 0;
     bool ok = false;
     *data = NULL;
     *bytes = 0;
     char *path = c->dir ? join(c->dir, key, ENTRY_END) : NULL;
-    if (!path || !trusted(path) || file_read(path, ENTRY_LIMIT, &file, &len) != 0 ||
+    if (!path || !trusted(path, &st) || file_read(path, ENTRY_LIMIT, &file, &len) != 0 ||
         len < sizeof(h))
         goto out;
     memcpy(&h, file, sizeof(h));
@@ -122,7 +146,8 @@ bool cache_get(const struct cache *c, const char *key, unsigned char **data, siz
         h.check != checksum(&h, file + sizeof(h), len))
         goto out;
     memmove(file, file + sizeof(h), len);
-    utimensat(AT_FDCWD, path, NULL, 0); /* last used; cache_trim() goes by it */
+    if (time(NULL) - st.st_mtime > USED_SECONDS)
+        utimensat(AT_FDCWD, path, NULL, 0); /* cache_trim() goes by it */
     *data = (unsigned char *)file;
     *bytes = len;
     file = NULL;
@@ -131,6 +156,79 @@ out:
     free(file);
     free(path);
     return ok;
+}
+
+/* ---- Keeping it small ---- */
+
+struct entry {
+    char name[KEY_LEN + sizeof(ENTRY_END)];
+    time_t used;
+    uint64_t bytes;
+};
+
+static int by_use(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    return (x->used > y->used) - (x->used < y->used);
+}
+
+/* The folder may hold other things: only names that cache_put() makes. */
+static bool is_entry(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == KEY_LEN && strcmp(name + KEY_LEN, ENTRY_END) == 0;
+}
+
+/* Left by a writer that was killed. */
+static bool is_stale(const char *name, const struct stat *st)
+{
+    return name[0] == '.' && strspn(name + 1, "0123456789abcdef") == KEY_LEN &&
+           strncmp(name + 1 + KEY_LEN, ENTRY_END ".", sizeof(ENTRY_END)) == 0 &&
+           time(NULL) - st->st_mtime > STALE_SECONDS;
+}
+
+void cache_trim(const struct cache *c, uint64_t limit)
+{
+    struct entry *list = NULL;
+    int n = 0, cap = 0;
+    uint64_t total = 0;
+    DIR *d = c->dir ? opendir(c->dir) : NULL;
+    if (!d)
+        return;
+    for (struct dirent *e; (e = readdir(d));) {
+        struct stat st;
+        if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+            continue;
+        if (is_stale(e->d_name, &st))
+            unlinkat(dirfd(d), e->d_name, 0);
+        if (!is_entry(e->d_name))
+            continue;
+        if (grow(&list, &cap, n + 1, sizeof(*list)) != 0)
+            break;
+        memcpy(list[n].name, e->d_name, sizeof(list[n].name));
+        list[n].used = st.st_mtime;
+        list[n++].bytes = (uint64_t)st.st_size;
+        total += (uint64_t)st.st_size;
+    }
+    if (n > 0)
+        qsort(list, (size_t)n, sizeof(*list), by_use);
+    for (int i = 0; i < n && total > limit; i++) {
+        unlinkat(dirfd(d), list[i].name, 0);
+        total -= list[i].bytes;
+    }
+    closedir(d);
+    free(list);
+}
+
+/* Reading the whole folder is dear, so not every writer does. Keys are hashes: taken as a random
+ * number, they choose one write in so many that, whoever writes, a TRIM_SHARE of the limit is
+ * written between two trims on average. What they choose is the same in each process and each
+ * test. */
+static bool trim_is_due(const struct cache *c, const char *key, size_t bytes)
+{
+    unsigned at = 0;
+    if (!c->limit || sscanf(key, "%8x", &at) != 1)
+        return false;
+    return (double)at / 4294967296.0 < (double)bytes * TRIM_SHARE / (double)c->limit;
 }
 
 int cache_put(struct cache *c, const char *key, const void *data, size_t bytes)
@@ -150,65 +248,12 @@ int cache_put(struct cache *c, const char *key, const void *data, size_t bytes)
     TRY(file_write(&w, &h, sizeof(h)));
     TRY(file_write(&w, data, bytes));
     TRY(file_commit(&w));
+    if (trim_is_due(c, key, sizeof(h) + bytes))
+        cache_trim(c, c->limit - c->limit / TRIM_SHARE);
 out:
     file_discard(&w);
     free(path);
     if (err)
         atomic_store(&c->failed, true);
     return err;
-}
-
-/* ---- Keeping it small ---- */
-
-struct entry {
-    char name[KEY_LEN + sizeof(ENTRY_END)];
-    time_t used;
-    uint64_t bytes;
-};
-
-static int by_use(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    return (x->used > y->used) - (x->used < y->used);
-}
-
-/* Left by a writer that was killed: hidden, named after an entry, and a day old. */
-static bool is_stale(const char *name, const struct stat *st)
-{
-    return name[0] == '.' && strstr(name, ENTRY_END ".") &&
-           time(NULL) - st->st_mtime > 24 * 60 * 60;
-}
-
-void cache_trim(const struct cache *c, uint64_t limit)
-{
-    struct entry *list = NULL;
-    int n = 0, cap = 0;
-    uint64_t total = 0;
-    DIR *d = c->dir ? opendir(c->dir) : NULL;
-    if (!d)
-        return;
-    for (struct dirent *e; (e = readdir(d));) {
-        struct stat st;
-        size_t len = strlen(e->d_name);
-        if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        if (is_stale(e->d_name, &st))
-            unlinkat(dirfd(d), e->d_name, 0);
-        if (len != sizeof(list->name) - 1 || strcmp(e->d_name + KEY_LEN, ENTRY_END) != 0)
-            continue;
-        if (grow(&list, &cap, n + 1, sizeof(*list)) != 0)
-            break;
-        memcpy(list[n].name, e->d_name, len + 1);
-        list[n].used = st.st_mtime;
-        list[n++].bytes = (uint64_t)st.st_size;
-        total += (uint64_t)st.st_size;
-    }
-    if (n > 0)
-        qsort(list, (size_t)n, sizeof(*list), by_use);
-    for (int i = 0; i < n && total > limit; i++) {
-        unlinkat(dirfd(d), list[i].name, 0);
-        total -= list[i].bytes;
-    }
-    closedir(d);
-    free(list);
 }

@@ -184,6 +184,15 @@ out:
 #define STYLE_GROUP 256
 #define STYLE_LOCAL 32768
 
+void caps_graphics(struct caps *c)
+{
+    if (!c->cpu_style)
+        return;
+    c->cpu_style = false;
+    c->max_group = MIN(c->max_group, (size_t)STYLE_GROUP);
+    c->local_bytes = MIN(c->local_bytes, (size_t)STYLE_LOCAL);
+}
+
 int caps_style(struct caps *c)
 {
     const char *style = secure_getenv("OCELLI_STYLE");
@@ -191,12 +200,10 @@ int caps_style(struct caps *c)
         return 0;
     if (strcmp(style, "gpu") != 0 && strcmp(style, "cpu") != 0)
         return fail(OCELLI_ERR_INVALID, "OCELLI_STYLE: \"%s\" is neither gpu nor cpu", style);
-    const bool cpu = strcmp(style, "cpu") == 0;
-    if (c->cpu_style && !cpu) {
-        c->max_group = MIN(c->max_group, (size_t)STYLE_GROUP);
-        c->local_bytes = MIN(c->local_bytes, (size_t)STYLE_LOCAL);
-    }
-    c->cpu_style = cpu;
+    if (strcmp(style, "cpu") == 0)
+        c->cpu_style = true;
+    else
+        caps_graphics(c);
     return 0;
 }
 

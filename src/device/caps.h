@@ -28,4 +28,7 @@ struct caps {
     unsigned quirks; /* enum quirk of quirks.h */
 };
 
+/* From now on the kernels of graphics processors, within limits that all of these keep. */
+void caps_graphics(struct caps *c);
+
 #endif

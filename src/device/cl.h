@@ -75,6 +75,8 @@ struct ocelli_device {
     struct log log;
     void (*building)(void *user, int done, int n); /* NULL: nobody is told */
     void *building_user;
+    bool (*tuning)(void *user, const struct ocelli_tune_progress *p);
+    void *tuning_user;
     bool profile;
     bool use_cache;
     cl_platform_id platform; /* NULL on the null device, as are the following */

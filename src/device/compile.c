@@ -285,7 +285,6 @@ static void store(struct job *job, const char *key, const char *options)
         job->warning = strdup(ocelli_error());
     else if (job->p->dev->caps.quirks & QUIRK_RELOAD_BINARY)
         reload(job->p, bin, bytes, options);
-    job->stored = !err;
     free(bin);
 }
 

@@ -24,6 +24,8 @@ int device_make(struct ocelli_device **out, const struct found *f,
         .log = {p->log, p->log_user},
         .building = p->building,
         .building_user = p->building_user,
+        .tuning = p->tuning,
+        .tuning_user = p->tuning_user,
         .profile = p->profile,
         .use_cache = !p->no_cache && !(f->caps.quirks & QUIRK_NO_BINARY),
         .platform = f->platform,
@@ -138,6 +140,13 @@ void ocelli_device_get_stats(const struct ocelli_device *dev, struct ocelli_devi
 const struct caps *device_caps(const struct ocelli_device *dev)
 {
     return &dev->caps;
+}
+
+bool (*device_tuning(const struct ocelli_device *dev, void **user))(
+    void *user, const struct ocelli_tune_progress *p)
+{
+    *user = dev->tuning_user;
+    return dev->tuning;
 }
 
 const struct log *device_log(const struct ocelli_device *dev)

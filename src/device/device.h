@@ -17,6 +17,9 @@
 
 const struct caps *device_caps(const struct ocelli_device *dev);
 const struct log *device_log(const struct ocelli_device *dev);
+/* The listener of plans that are tuned, NULL: none. */
+bool (*device_tuning(const struct ocelli_device *dev, void **user))(
+    void *user, const struct ocelli_tune_progress *p);
 bool device_is_null(const struct ocelli_device *dev);
 bool device_profiles(const struct ocelli_device *dev);
 

@@ -78,12 +78,11 @@ static void tell_log(const struct log *log, const struct job *job)
 static int account(struct ocelli_device *dev, struct job *jobs, int n)
 {
     int err = 0;
-    bool stored = false, warned = false;
+    bool warned = false;
     for (int i = 0; i < n; i++) {
         struct job *j = &jobs[i];
         if (!j->err)
             (*(j->cached ? &dev->stats.programs_cached : &dev->stats.programs_built))++;
-        stored |= j->stored;
         if (j->warning && !warned)
             log_to(&dev->log, OCELLI_LOG_WARNING, "device/cache: %s; going on without", j->warning);
         warned |= j->warning != NULL;
@@ -96,8 +95,6 @@ static int account(struct ocelli_device *dev, struct job *jobs, int n)
         free(j->log);
         free(j->warning);
     }
-    if (stored)
-        cache_trim(&dev->programs->cache, CACHE_LIMIT);
     return err;
 }
 

@@ -26,7 +26,6 @@ struct job {
     char *why;     /* the message that goes with err */
     char *log;     /* of the compiler */
     bool cached;   /* taken from disk */
-    bool stored;   /* put there */
     char *warning; /* why it was not put there */
 };
 /* Takes the program from disk or compiles it and puts it there. Several threads may do this at

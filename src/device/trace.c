@@ -177,52 +177,91 @@ static int drain(struct file_writer *w, struct text *t, bool all)
     return err;
 }
 
-static int write_items(struct file_writer *w, struct queue *q)
+/* The first item that is not written yet. */
+static int first_of(const struct trace *t)
 {
-    struct trace *t = &q->trace;
-    int pid = q->dev->info.index, err;
-    int first = t->written > t->base ? (int)(t->written - t->base) : 0;
-    cl_ulong zero = CL_ULONG_MAX;
-    struct text out = {0};
+    return t->written > t->base ? (int)(t->written - t->base) : 0;
+}
 
-    for (int i = first; i < t->n; i++)
+static cl_ulong begin_of(const struct trace *t)
+{
+    cl_ulong zero = CL_ULONG_MAX;
+
+    for (int i = first_of(t); i < t->n; i++)
         if (t->item[i].ns[3])
             zero = MIN(zero, t->item[i].ns[0]);
-    text_add(&out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+    return zero;
+}
+
+static int write_items(struct file_writer *w, struct text *out, struct queue *q, int pid,
+                       cl_ulong zero)
+{
+    struct trace *t = &q->trace;
+    int err = 0;
+
     for (int k = 0; k < q->lanes; k++)
-        add_lane(&out, q, pid, k);
-    for (int i = first; i < t->n; i++) {
+        add_lane(out, q, pid, k);
+    for (int i = first_of(t); i < t->n; i++) {
         if (t->item[i].ns[3])
-            add_item(&out, &t->item[i], pid, zero);
-        TRY(drain(w, &out, false));
+            add_item(out, &t->item[i], pid, zero);
+        TRY(drain(w, out, false));
     }
-    add_name(&out, "process_name", pid, 0, q->dev->info.name);
+    add_name(out, "process_name", pid, 0, q->dev->info.name);
+out:
+    return err;
+}
+
+static int write_devices(struct file_writer *w, struct ocelli_device *const *dev, int n)
+{
+    cl_ulong zero = CL_ULONG_MAX;
+    unsigned long long dropped = 0;
+    struct text out = {0};
+    int err = 0;
+
+    for (int d = 0; d < n; d++)
+        zero = MIN(zero, begin_of(&dev[d]->queue->trace));
+    text_add(&out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+    for (int d = 0; d < n; d++) {
+        TRY(write_items(w, &out, dev[d]->queue, dev[d]->info.index, zero));
+        dropped += dev[d]->queue->trace.dropped;
+    }
     if (out.len >= 2)
         out.len -= 2; /* the comma behind the last */
-    text_add(&out, "\n],\"otherData\":{\"dropped\":%llu}}\n", (unsigned long long)t->dropped);
+    text_add(&out, "\n],\"otherData\":{\"dropped\":%llu}}\n", dropped);
     TRY(drain(w, &out, true));
 out:
     text_free(&out);
     return err;
 }
 
-int ocelli_device_write_trace(struct ocelli_device *dev, const char *path)
+int ocelli_devices_write_trace(struct ocelli_device *const *dev, int n, const char *path)
 {
     struct file_writer w;
-    struct queue *q = dev->queue;
-    int err;
+    int err = 0;
 
-    if (!q || !q->profile)
-        return fail(OCELLI_ERR_INVALID, "trace: the device does not profile");
-    if ((err = queue_finish(dev)) != 0 || (err = file_create(&w, path, 0666)) != 0)
+    for (int d = 0; d < n; d++) {
+        if (!dev[d]->queue || !dev[d]->queue->profile)
+            return fail(OCELLI_ERR_INVALID, "trace: the device does not profile");
+        if ((err = queue_finish(dev[d])) != 0)
+            return err;
+        trace_fetch(&dev[d]->queue->trace, true);
+    }
+    if ((err = file_create(&w, path, 0666)) != 0)
         return err;
-    trace_fetch(&q->trace, true);
-    TRY(write_items(&w, q));
+    TRY(write_devices(&w, dev, n));
     TRY(file_commit(&w));
-    q->trace.written = q->trace.base + (uint64_t)q->trace.n;
-    q->trace.dropped = 0;
+    for (int d = 0; d < n; d++) {
+        struct trace *t = &dev[d]->queue->trace;
+        t->written = t->base + (uint64_t)t->n;
+        t->dropped = 0;
+    }
 out:
     if (err)
         file_discard(&w);
     return err;
+}
+
+int ocelli_device_write_trace(struct ocelli_device *dev, const char *path)
+{
+    return ocelli_devices_write_trace(&dev, 1, path);
 }

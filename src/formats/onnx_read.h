@@ -11,6 +11,8 @@
 #define ONNX_GRAPH_MEMORY ((size_t)32 << 20)
 #define ONNX_MAX_FILE ((size_t)2 << 30) /* protobuf's own limit */
 
+#define ONNX_PREPROCESS "ocelli.preprocess" /* metadata: how pictures become the input */
+
 struct onnx_file {
     Onnx__Model *model;
     char *name;       /* for messages */

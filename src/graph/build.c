@@ -91,6 +91,18 @@ ocelli_value ocelli_const(struct ocelli_graph *g, const char *name, enum ocelli_
     return graph_const(&g->g, name, &(struct desc){dtype, *shape}, data);
 }
 
+void ocelli_graph_set_preprocess(struct ocelli_graph *g, const char *words)
+{
+    g->g.preprocess = words ? arena_str(&g->g.arena, words) : NULL;
+    if (words && !g->g.preprocess)
+        graph_fail(&g->g, OCELLI_ERR_MEMORY);
+}
+
+const char *ocelli_graph_get_preprocess(const struct ocelli_graph *g)
+{
+    return g->g.preprocess;
+}
+
 void ocelli_graph_set_init(struct ocelli_graph *g, enum ocelli_init_kind kind)
 {
     if (kind < 0 || kind > OCELLI_INIT_NORMAL)

@@ -54,6 +54,8 @@ int graph_clone(const struct graph *g, struct graph **out)
     c->n_outputs = g->n_outputs;
     c->changing = g->changing;
     c->n_once = g->n_once;
+    c->preprocess = g->preprocess;
+    TRY(copy_str(&c->arena, &c->preprocess));
     TRY(clone_values(g, c));
     TRY(clone_nodes(g, c));
     *out = c;

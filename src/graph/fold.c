@@ -95,7 +95,8 @@ static int fold_affine(struct folder *f, int i)
         if (!(p = only_maker(f, p->in[0])))
             return 0;
     }
-    if (!weight_of(p, &input, &axis) || !is_fixed(f, p->in[input]))
+    if (!weight_of(p, &input, &axis) || !is_fixed(f, p->in[input]) ||
+        g->value[p->in[input]].desc.dtype != OCELLI_F32)
         return 0;
     int w = p->in[input], y = p->out[0], at = g->value[y].node;
     int w2 = graph_add(g, &op_fold, &(struct fold_attr){axis, a.epsilon},

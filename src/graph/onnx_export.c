@@ -224,10 +224,17 @@ static int write_model(struct export *e, const char *path)
 {
     Onnx__Model model = ONNX__MODEL__INIT;
     Onnx__OperatorSet opset = ONNX__OPERATOR_SET__INIT, *opsets = &opset;
+    Onnx__Property property = ONNX__PROPERTY__INIT, *properties = &property;
     struct file_writer w = {.fd = -1};
     struct sink *s = NULL;
     int err;
 
+    if (e->g->preprocess) {
+        property.key = ONNX_PREPROCESS;
+        property.value = (char *)e->g->preprocess;
+        model.n_metadata_props = 1;
+        model.metadata_props = &properties;
+    }
     opset.domain = "";
     opset.has_version = 1;
     opset.version = EXPORT_OPSET;

@@ -418,6 +418,19 @@ static int keep_all(struct import *m)
     return err;
 }
 
+/* ---- Metadata ---- */
+
+static void read_properties(struct import *m)
+{
+    const Onnx__Model *model = m->file->model;
+
+    for (size_t i = 0; i < model->n_metadata_props; i++) {
+        const Onnx__Property *p = model->metadata_props[i];
+        if (p->key && p->value && strcmp(p->key, ONNX_PREPROCESS) == 0 && plain_name(p->value))
+            ocelli_graph_set_preprocess(m->g, p->value);
+    }
+}
+
 /* ---- The calls ---- */
 
 static int import_file(struct ocelli_graph **out, struct onnx_file *f,
@@ -440,6 +453,8 @@ static int import_file(struct ocelli_graph **out, struct onnx_file *f,
     TRY(add_outputs(m));
     if (m->p->keep_all)
         TRY(keep_all(m));
+    read_properties(m);
+    TRY(ocelli_graph_status(m->g));
     *out = m->g;
     m->g = NULL;
 out:

@@ -26,8 +26,18 @@ int graph_fold(struct graph *g);
  * families that add up the products themselves. Before graph_hoist(). */
 int graph_layout(struct graph *g, const struct caps *caps, bool exact);
 
+/* For prediction: weights and images as F16 wherever an operation's `half` allows, behind the first convolution or
+ * product; inputs and outputs stay what they are. own: nobody else has the weights, so that they can be F16 from the
+ * start. Before graph_hoist().
+ * Fails: UNSUPPORTED (the graph trains). */
+int graph_half(struct graph *g, bool own);
+
 /* On CPUs: large matrix products whose right operand is fixed read it packed. Before graph_hoist(). */
 int graph_pack(struct graph *g, const struct caps *caps);
+
+/* On CPUs: a blocked depthwise convolution and the 1x1 convolution of its result as one operation, where
+ * that is likely to be faster. After graph_layout(). */
+int graph_fuse_separable(struct graph *g, const struct caps *caps);
 
 /* fixed[v]: value v depends on nothing but weights, states and constants that no node updates. */
 void graph_fixed(const struct graph *g, bool *fixed);

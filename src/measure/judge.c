@@ -248,17 +248,28 @@ bool judge_failed(struct verdict *v, int err)
                         "%s", ocelli_error());
 }
 
+/* What a transform adds to an element spreads over its tile: all may be off as far as the one with
+ * the widest bound. */
+static double widest(const struct truth *t, int r, int64_t n, int noise)
+{
+    double most = 0;
+    for (int64_t i = 0; noise > 0 && t->bound[r] && i < n; i++)
+        most = MAX(most, noise * (double)t->bound[r][i]);
+    return most;
+}
+
 static bool compare(const struct work_case *k, const struct truth *t, const struct setup *u,
-                    struct verdict *v)
+                    int noise, struct verdict *v)
 {
     int b;
     for (int r = 0; (b = result_block(k, r)) >= 0; r++) {
         const struct desc *d = &k->desc[b];
         const uint8_t *got = content(u, b);
         int64_t n = shape_count(&d->shape);
+        const double spread = widest(t, r, n, noise);
         for (int64_t i = 0; i < n; i++) {
             double x = element_load(got, d->dtype, i), y = element_load(t->want[r], d->dtype, i);
-            double allowed = t->bound[r] ? t->bound[r][i] : 0, off = fabs(x - y);
+            double allowed = MAX(t->bound[r] ? t->bound[r][i] : 0, spread), off = fabs(x - y);
             if (x == y || (isnan(x) && isnan(y)))
                 continue;
             if (!(off <= allowed))
@@ -273,7 +284,7 @@ static bool compare(const struct work_case *k, const struct truth *t, const stru
 
 /* `first` are the bits of the first run, NULL before it. */
 static bool check_run(const struct work_case *k, const struct truth *t, const struct setup *u,
-                      uint8_t **first, struct verdict *v)
+                      int noise, uint8_t **first, struct verdict *v)
 {
     int block, b;
     int64_t byte;
@@ -281,7 +292,7 @@ static bool check_run(const struct work_case *k, const struct truth *t, const st
         return judge_reject(v, STATUS_OVERWRITES,
                             "%s: byte %lld of buffer %d, which is not its to write", k->text,
                             (long long)byte, block);
-    if (!first[0] && !compare(k, t, u, v))
+    if (!first[0] && !compare(k, t, u, noise, v))
         return false;
     for (int r = 0; (b = result_block(k, r)) >= 0; r++) {
         size_t bytes = u->block[b].bytes;
@@ -295,24 +306,25 @@ static bool check_run(const struct work_case *k, const struct truth *t, const st
 
 /* One case in one mode; false with a verdict. *err: the judge's own trouble. */
 static bool check_case(struct judge *j, int c, enum judge_mode mode, const struct setup *u,
-                       int repeats, struct verdict *v, int *err)
+                       int repeats, int noise, struct verdict *v, int *err)
 {
     const struct work_case *k = &j->work->cases[c];
     const struct truth *t;
     uint8_t *first[WORK_MAX_BUFFERS] = {0};
     bool ok = true;
-    j->stage(j->user, "run");
+    if (!j->truth[c][mode].known)
+        j->stage(j->user, STAGE_REFERENCE);
     *err = truth_of(j, c, mode, &t);
     if (*err)
         return false;
-    j->stage(j->user, "run");
+    j->stage(j->user, STAGE_RUN);
     for (int r = 0; r < repeats && ok; r++) {
         judge_load(u, t->in,
                    r == 0   ? 0xFF
                    : r == 1 ? 0x7E
                             : (int)(random_at(5, 1, (uint64_t)r) & 0xFF));
         int failed = setup_run(u, false);
-        ok = failed ? judge_failed(v, failed) : check_run(k, t, u, first, v);
+        ok = failed ? judge_failed(v, failed) : check_run(k, t, u, noise, first, v);
     }
     for (int i = 0; i < WORK_MAX_BUFFERS; i++)
         free(first[i]);
@@ -334,22 +346,27 @@ static bool is_large(const struct work_case *k)
 
 int judge_check(struct judge *j, const struct candidate *k, struct verdict *v)
 {
+    const int noise = j->work->noise ? j->work->noise(j->work->user, k) : 0;
     int last = j->work->n_cases - 1, seen = 0, err = 0;
     *v = (struct verdict){.status = STATUS_OK};
     for (int c = 0; c <= last; c++) {
         struct setup u = {0};
         if (c < last ? seen >= CASES : seen > 0 && is_large(&j->work->cases[c]))
             continue;
-        j->stage(j->user, "compile");
+        j->stage(j->user, STAGE_COMPILE);
         int failed = judge_setup(j, c, k, false, &u);
         bool skipped = failed == OCELLI_ERR_UNSUPPORTED && c < last;
         bool ok = failed ? skipped || judge_failed(v, failed) : true;
         if (!failed) {
-            ok = check_case(j, c, JUDGE_WHOLE, &u, seen ? REPEATS : REPEATS_FIRST, v, &err);
+            const int repeats = seen ? REPEATS : REPEATS_FIRST;
+            /* Transforms make whole numbers inexact: then real ones have to tell. */
+            if (noise == 0)
+                ok = check_case(j, c, JUDGE_WHOLE, &u, repeats, 0, v, &err);
             /* The large one once, for what only shows there; real numbers are the small ones'
              * business. */
-            if (ok && c < last)
-                ok = check_case(j, c, JUDGE_REAL, &u, REPEATS, v, &err);
+            if (ok && (c < last || noise > 0 || seen == 0))
+                ok =
+                    check_case(j, c, JUDGE_REAL, &u, noise > 0 ? repeats : REPEATS, noise, v, &err);
             seen++;
         }
         setup_free(&u);

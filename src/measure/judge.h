@@ -17,6 +17,7 @@
 #define STATUS_SLOW "slow"         /* stopped early */
 #define STATUS_HANG "hang"
 #define STATUS_CRASH "crash"
+#define STATUS_STOPPED "stopped" /* by the listener or the end of the budget: nothing is known */
 
 struct verdict {
     const char *status;
@@ -24,8 +25,13 @@ struct verdict {
     double error; /* the largest, as part of what is allowed */
 };
 
+/* What is begun: each has a time-out of its own. */
+#define STAGE_COMPILE "compile"
+#define STAGE_RUN "run"
+#define STAGE_REFERENCE "reference" /* what is right is computed: no candidate's affair */
+
 struct judge;
-/* stage: told what is begun, "compile" or "run". */
+/* stage: told what is begun. */
 int judge_create(struct judge **out, struct ocelli_device *dev, const struct work *w,
                  void (*stage)(void *user, const char *what), void *user);
 void judge_destroy(struct judge **j);

@@ -86,7 +86,7 @@ static int find(struct judge *j, const struct candidate *k, struct contender **o
             c = x;
     }
     contender_free(c);
-    j->stage(j->user, "compile");
+    j->stage(j->user, STAGE_COMPILE);
     TRY(judge_setup(j, j->work->n_cases - 1, k, true, &c->setup));
     TRY(write_inputs(j, c));
     c->name = name.s;
@@ -199,7 +199,7 @@ static int prepare(struct judge *j, const struct candidate *a, const struct cand
         judge_failed(&out->verdict, failed);
         return 0;
     }
-    j->stage(j->user, "run");
+    j->stage(j->user, STAGE_RUN);
     TRY(calibrate(j, *x, p, 0, &t));
     TRY(calibrate(j, *y, p, p->limit * t, &u));
     out->a_ms = 1e3 * t;

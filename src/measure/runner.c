@@ -16,12 +16,15 @@
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 65536
-#define OPEN_SECONDS 120 /* drivers start slowly, and the reference is compiled, too */
+#define OPEN_SECONDS 120      /* drivers start slowly */
+#define REFERENCE_SECONDS 600 /* plain kernels, on a machine in use */
+#define LOOK_SECONDS 0.1      /* between two looks whether to stop */
 
 extern char **environ;
 
 struct runner {
     struct runner_params p;
+    double end;                 /* clock, at which whatever is in work is given up; 0: never */
     const char *problem, *spec; /* in work */
     bool open;                  /* the worker knows them */
     pid_t pid;                  /* 0: none */
@@ -46,6 +49,11 @@ void runner_use(struct runner *r, const char *problem, const char *spec)
     r->open = r->open && r->problem == problem && r->spec == spec;
     r->problem = problem;
     r->spec = spec;
+}
+
+void runner_end(struct runner *r, double end)
+{
+    r->end = end;
 }
 
 /* ---- The process ---- */
@@ -124,7 +132,7 @@ static bool send_line(struct runner *r, json_t *request)
     return ok;
 }
 
-enum heard { HEARD_LINE, HEARD_END, HEARD_NOTHING };
+enum heard { HEARD_LINE, HEARD_END, HEARD_NOTHING, HEARD_STOP };
 
 /* A line of the worker's until `deadline`; it stays in r->line, ended by a zero, *len bytes with
  * that. */
@@ -153,10 +161,51 @@ static enum heard hear(struct runner *r, double deadline, size_t *len)
     }
 }
 
+/* The same, but for a look now and then whether to go on. */
+static enum heard hear_or_stop(struct runner *r, double deadline, size_t *len)
+{
+    for (;;) {
+        enum heard h = hear(r, MIN(deadline, clock_seconds() + LOOK_SECONDS), len);
+        const double now = clock_seconds();
+        if (h != HEARD_NOTHING)
+            return h;
+        if ((r->end > 0 && now >= r->end) || (r->p.go_on && !r->p.go_on(r->p.user)))
+            return HEARD_STOP;
+        if (now >= deadline)
+            return HEARD_NOTHING;
+    }
+}
+
 static void drop_line(struct runner *r, size_t len)
 {
     r->have -= len;
     memmove(r->line, r->line + len, r->have);
+}
+
+/* Why there is no reply. The worker is gone. */
+static void obituary(struct runner *r, enum heard h, double seconds, struct verdict *v)
+{
+    const char *what = strcmp(r->stage, STAGE_COMPILE) == 0     ? "compiling"
+                       : strcmp(r->stage, STAGE_REFERENCE) == 0 ? "computing what is right"
+                                                                : "running";
+    const int status = stop(r);
+    v->status = h == HEARD_STOP ? STATUS_STOPPED : h == HEARD_NOTHING ? STATUS_HANG : STATUS_CRASH;
+    if (h == HEARD_STOP)
+        snprintf(v->why, sizeof(v->why), "there was no more time");
+    else if (h == HEARD_NOTHING)
+        snprintf(v->why, sizeof(v->why), "no answer for %g s while %s", seconds, what);
+    else if (WIFSIGNALED(status))
+        snprintf(v->why, sizeof(v->why), "signal %d (%s) while %s", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)), what);
+    else
+        snprintf(v->why, sizeof(v->why), "exit status %d while %s", WEXITSTATUS(status), what);
+}
+
+static double time_out(const struct runner *r)
+{
+    return strcmp(r->stage, STAGE_COMPILE) == 0     ? r->p.compile_s
+           : strcmp(r->stage, STAGE_REFERENCE) == 0 ? REFERENCE_SECONDS
+                                                    : r->p.run_s;
 }
 
 /* The reply; NULL: the worker is gone, and why is in *v. */
@@ -165,19 +214,9 @@ static json_t *reply(struct runner *r, double seconds, struct verdict *v)
     double deadline = clock_seconds() + seconds;
     for (;;) {
         size_t len = 0;
-        enum heard h = hear(r, deadline, &len);
+        enum heard h = hear_or_stop(r, deadline, &len);
         if (h != HEARD_LINE) {
-            int status = stop(r);
-            v->status = h == HEARD_NOTHING ? STATUS_HANG : STATUS_CRASH;
-            const char *what = strcmp(r->stage, "compile") == 0 ? "compiling" : "running";
-            if (h == HEARD_NOTHING)
-                snprintf(v->why, sizeof(v->why), "no answer for %g s while %s", seconds, what);
-            else if (WIFSIGNALED(status))
-                snprintf(v->why, sizeof(v->why), "signal %d (%s) while %s", WTERMSIG(status),
-                         strsignal(WTERMSIG(status)), what);
-            else
-                snprintf(v->why, sizeof(v->why), "exit status %d while %s", WEXITSTATUS(status),
-                         what);
+            obituary(r, h, seconds, v);
             return NULL;
         }
         json_t *doc = json_loads(r->line, 0, NULL);
@@ -186,7 +225,7 @@ static json_t *reply(struct runner *r, double seconds, struct verdict *v)
         if (!stage)
             return doc ? doc : json_object();
         snprintf(r->stage, sizeof(r->stage), "%s", stage);
-        seconds = strcmp(stage, "compile") == 0 ? r->p.compile_s : r->p.run_s;
+        seconds = time_out(r);
         deadline = clock_seconds() + seconds;
         json_decref(doc);
     }
@@ -200,10 +239,10 @@ static const char *text_of(const json_t *o, const char *key)
 
 /* ---- Requests ---- */
 
-/* A worker that is ready. A failure here is nobody's but the machine's, or the problem's. */
-static int ready(struct runner *r)
+/* A worker that is ready (r->open), or stopped before it was. A failure here is nobody's but the
+ * machine's, or the problem's. */
+static int ready(struct runner *r, struct verdict *v)
 {
-    struct verdict v = {0};
     int err = 0;
     if (r->open)
         return 0;
@@ -213,9 +252,11 @@ static int ready(struct runner *r)
                              "problem", r->problem, "spec", r->spec);
     snprintf(r->stage, sizeof(r->stage), "open");
     bool sent = send_line(r, open);
-    json_t *doc = reply(r, OPEN_SECONDS, &v);
+    json_t *doc = reply(r, OPEN_SECONDS, v);
+    if (!doc && strcmp(v->status, STATUS_STOPPED) == 0)
+        return 0;
     if (!sent || !doc)
-        err = fail(OCELLI_ERR_DEVICE, "tuning worker: %s", doc ? "it does not listen" : v.why);
+        err = fail(OCELLI_ERR_DEVICE, "tuning worker: %s", doc ? "it does not listen" : v->why);
     else if (*text_of(doc, "error"))
         err = fail((int)json_integer_value(json_object_get(doc, "code")), "%s",
                    text_of(doc, "error"));
@@ -230,12 +271,12 @@ out:
 /* A request that is the candidate's affair. NULL with *err 0: it cost the worker its life. */
 static json_t *ask(struct runner *r, json_t *request, struct verdict *v, int *err)
 {
-    *err = ready(r);
-    if (*err) {
+    *err = ready(r, v);
+    if (*err || !r->open) {
         json_decref(request);
         return NULL;
     }
-    snprintf(r->stage, sizeof(r->stage), "compile");
+    snprintf(r->stage, sizeof(r->stage), STAGE_COMPILE);
     (void)send_line(r, request); /* a worker that does not hear is found out by the reply */
     json_t *doc = reply(r, r->p.compile_s, v);
     if (doc && *text_of(doc, "error"))

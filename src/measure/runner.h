@@ -7,7 +7,7 @@
  *     {"do":"race","a":["block","MR=4"],"b":[..],"rounds":5,"seconds":0.01,"limit":3.0,"busy":false}
  *                                       {"status":"ok","why":"","a_ms":..,"b_ms":..,"ratio":..,"spread":..}
  *
- * and {"stage":"compile"} or {"stage":"run"} before a reply, at which the clock of the time-out
+ * and {"stage":"compile"}, "run" or "reference" before a reply, at which the clock of the time-out
  * starts anew. */
 #ifndef MEASURE_RUNNER_H
 #define MEASURE_RUNNER_H
@@ -18,6 +18,10 @@ struct runner_params {
     const char *program;     /* run as PROGRAM tune-worker */
     const char *device;      /* as in ocelli_device_params */
     double compile_s, run_s; /* time-outs */
+    /* Asked ten times a second while a reply is waited for; false: give up what is in work. NULL:
+     * never. */
+    bool (*go_on)(void *user);
+    void *user;
 };
 
 struct runner;
@@ -27,8 +31,10 @@ void runner_destroy(struct runner **r);
 /* What candidates are of from now on: a problem, or a kernel's specification (the other NULL; texts
  * borrowed). */
 void runner_use(struct runner *r, const char *problem, const char *spec);
-/* As the judge's, with STATUS_HANG and STATUS_CRASH besides; fails only when no worker can be had
- * at all, or the problem is none. */
+/* Gives up what is in work at that time, by clock_seconds(); 0: does not. */
+void runner_end(struct runner *r, double end);
+/* As the judge's, with STATUS_HANG, STATUS_CRASH and STATUS_STOPPED besides; fails only when no
+ * worker can be had at all, or the problem is none. */
 int runner_check(struct runner *r, const struct candidate *k, struct verdict *out);
 int runner_race(struct runner *r, const struct candidate *a, const struct candidate *b,
                 const struct race_params *p, struct race *out);

@@ -249,6 +249,7 @@ out:
 
 void task_use(struct task *t)
 {
+    t->tuner->current = t;
     runner_use(t->runner, t->kernel ? NULL : t->problem, t->spec);
 }
 

@@ -11,6 +11,7 @@
 #include "tune/space.h"
 
 #define TASK_VARIANTS 8
+#define ROUNDS_LAST 21 /* of the best against the default */
 
 /* What all tasks of a run share. */
 struct tuner {
@@ -20,12 +21,19 @@ struct tuner {
     struct tune_db *db;
     struct runner *runner; /* one for all: one worker a device */
     char device[16];       /* the worker's */
-    const char *kind;
-    double start; /* clock */
-    bool stopped; /* by the listener */
+    char *kind;
+    double start;   /* clock */
+    bool stopped;   /* by the listener */
+    bool finishing; /* the last races: they are not stopped */
+    struct task *current;
     struct task *task;
     int n_tasks;
 };
+
+/* Defaults, database, runner; tuner_close() in any case. With DB_READ, db may be NULL. */
+int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_device *who,
+               const struct ocelli_tune_params *p, enum db_mode mode);
+void tuner_close(struct tuner *u);
 
 /* A candidate that was tried, by the hash of its variant and setting; and of its launches. */
 struct known {
@@ -61,6 +69,7 @@ struct task {
     struct known *known;
     int n_known, cap_known;
     int tried, rejected, remembered;
+    double last_ms; /* of the last candidate; 0: rejected */
     struct recalled recalled; /* the best of what the database has.. */
     double recalled_ms;       /* ..and its time then, 0: nothing */
     /* The default and the best so far. */
@@ -74,6 +83,7 @@ struct task {
     bool done;          /* nothing left to try */
     struct arena arena; /* lists of values */
     char *failure;      /* why the default itself is no good, in words */
+    bool unseen;        /* there was no time to find out */
     int index;          /* among the tuner's */
 };
 
@@ -96,8 +106,10 @@ void task_use(struct task *t);
 int task_begin(struct task *t);
 /* Searches until the deadline or until nothing more is gained. */
 int task_search(struct task *t, double deadline);
-/* The last race, and its winner to the database. */
-int task_finish(struct task *t);
+/* The last race, of that many seconds a round and contender, and its winner to the database. */
+int task_finish(struct task *t, double seconds);
+/* Is there anything for a last race? */
+bool task_is_better(const struct task *t);
 
 /* Tells the listener; false: stop. */
 bool tuner_tell(struct task *t);

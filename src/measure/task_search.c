@@ -14,9 +14,7 @@
 #define SLOW 3.0       /* times the best, after which a candidate is stopped */
 #define ROUNDS_FIRST 3 /* of a candidate */
 #define ROUNDS_AGAIN 7 /* of one that seems to be better than the best */
-#define ROUNDS_LAST 21 /* of the best against the default */
 #define ROUND_SECONDS 0.01
-#define LAST_SECONDS 0.02
 #define STALE_LIMIT 40 /* candidates without a better one, after which others may have the time */
 #define FAR 3.0        /* times the best, the most that candidates are timed against */
 #define WORTH 0.01     /* what a winner must gain at least */
@@ -51,6 +49,11 @@ static int put_result(struct task *t, const struct candidate *k, const char *sou
 static bool is_ok(const struct verdict *v)
 {
     return strcmp(v->status, STATUS_OK) == 0;
+}
+
+static bool is_stopped(const struct verdict *v)
+{
+    return strcmp(v->status, STATUS_STOPPED) == 0;
 }
 
 static int set_best(struct task *t, const struct candidate *k, double ms, double error)
@@ -93,7 +96,8 @@ static int set_anchor(struct task *t)
     return t->anchor_variant && t->anchor_setting ? 0 : fail_memory();
 }
 
-/* Checked, timed, and the best's successor if it wins twice. *cost in ms, infinity: rejected. */
+/* Checked, timed, and the best's successor if it wins twice. *cost in ms, infinity: rejected; v
+ * says whether it was stopped before that was known. */
 static int judge_candidate(struct task *t, const struct candidate *k, struct verdict *v,
                            double *cost, double *spread)
 {
@@ -174,8 +178,13 @@ static double eval(void *user, const int *point)
         goto out;
     t->stale++;
     TRY(judge_candidate(t, &k, &v, &cost, &spread));
+    if (is_stopped(&v)) {
+        cost = NAN;
+        goto out;
+    }
     t->tried++;
     t->rejected += isinf(cost) != 0;
+    t->last_ms = isinf(cost) ? 0 : cost;
     TRY(put_result(t, &k, source, &v, cost, spread));
     TRY(task_known_add(t, k.variant, k.setting, launches, cost));
     if (!tuner_tell(t))
@@ -246,12 +255,15 @@ int task_begin(struct task *t)
         v = r.verdict;
     }
     if (!is_ok(&v)) {
-        if (asprintf(&t->failure, "%s: %s", v.status, v.why) < 0)
+        if (asprintf(&t->failure, "%s%s%s", is_stopped(&v) ? "" : v.status,
+                     is_stopped(&v) ? "" : ": ", v.why) < 0)
             TRY(fail_memory());
+        t->unseen = is_stopped(&v);
         t->done = true;
         return 0;
     }
     t->default_ms = r.b_ms;
+    t->last_ms = r.b_ms;
     TRY(set_best(t, &def, r.b_ms, error));
     TRY(set_anchor(t));
     if (c && task_values(t, c, def.setting, tv) && task_plan(t, c, tv, &launches, source) == 0 &&
@@ -361,24 +373,42 @@ out:
     return err;
 }
 
-int task_finish(struct task *t)
+bool task_is_better(const struct task *t)
 {
-    const struct race_params p = rounds(t, ROUNDS_LAST, LAST_SECONDS, 0);
+    return !t->failure && t->default_ms > 0 &&
+           (strcmp(t->def_variant, t->variant) != 0 || strcmp(t->def_setting, t->setting) != 0);
+}
+
+/* By more than the noise? */
+static bool is_clear(const struct race *r, int rounds)
+{
+    return r->ratio < 1 - MAX(WORTH, 2 * r->spread / sqrt(rounds));
+}
+
+int task_finish(struct task *t, double seconds)
+{
+    struct race_params p = rounds(t, ROUNDS_LAST, seconds, 0);
     const struct candidate def = default_of(t), best = best_of(t);
     struct race r;
     int err = 0;
     if (t->failure || t->default_ms <= 0)
         return 0;
-    if (strcmp(def.variant, best.variant) != 0 || strcmp(def.setting, best.setting) != 0) {
+    if (task_is_better(t)) {
         task_use(t);
         TRY(runner_race(t->runner, &def, &best, &p, &r));
-        if (is_ok(&r.verdict) && r.ratio < 1 - MAX(WORTH, 2 * r.spread / sqrt(ROUNDS_LAST))) {
+        if (is_ok(&r.verdict) && r.ratio < 1 - WORTH && !is_clear(&r, p.rounds)) {
+            p.rounds *= 3;
+            TRY(runner_race(t->runner, &def, &best, &p, &r));
+        }
+        if (is_ok(&r.verdict) && is_clear(&r, p.rounds)) {
             t->default_ms = r.a_ms;
             t->best_ms = r.ratio * r.a_ms;
             t->spread = r.spread;
         } else {
             TRY(set_best(t, &def, t->default_ms, 0));
         }
+        if (is_stopped(&r.verdict))
+            return 0; /* nothing was found out: what the database has stays */
     } else {
         t->best_ms = t->default_ms;
     }

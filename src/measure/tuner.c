@@ -14,7 +14,10 @@
 #define SLICE_SECONDS 2.0 /* at least; less is not worth starting a worker for */
 #define BEGIN_SHARE \
     0.4 /* of the budget, at most for the defaults of all; the largest are the first */
-#define LAST_SHARE 0.1 /* of the budget, kept for the last races */
+#define LAST_SHARE 0.12     /* of the budget, kept for the last races */
+#define LAST_SECONDS 0.02   /* of a contender in a round of them, where there is time.. */
+#define LEAST_SECONDS 0.002 /* ..and where there is not */
+#define STOP_SECONDS 5      /* for the last races once the listener wants to stop */
 
 /* ---- Telling ---- */
 
@@ -26,6 +29,7 @@ bool tuner_tell(struct task *t)
                                      .count = u->n_tasks,
                                      .tried = t->tried,
                                      .rejected = t->rejected,
+                                     .candidate_ms = t->last_ms,
                                      .default_ms = t->default_ms,
                                      .best_ms = t->best_ms,
                                      .variant = t->variant,
@@ -39,14 +43,23 @@ bool tuner_tell(struct task *t)
     return !u->p.progress || u->p.progress(u->p.user, &p);
 }
 
+/* While a candidate is in work. */
+static bool go_on(void *user)
+{
+    struct tuner *u = user;
+    if (u->current && !tuner_tell(u->current))
+        u->stopped = true;
+    return u->finishing || !u->stopped;
+}
+
 int task_result(const struct task *t, struct ocelli_tune_result *out)
 {
     const bool good = !t->failure && t->default_ms > 0;
     *out = (struct ocelli_tune_result){.problem = strdup(t->problem),
                                        .variant = strdup(good ? t->variant : ""),
-                                       .setting = strdup(good         ? t->setting
-                                                         : t->failure ? t->failure
-                                                                      : ""),
+                                       .setting = strdup(good                       ? t->setting
+                                                         : t->failure && !t->unseen ? t->failure
+                                                                                    : ""),
                                        .default_variant = strdup(t->def_variant),
                                        .default_setting = strdup(t->def_setting),
                                        .default_ms = t->default_ms,
@@ -125,25 +138,59 @@ out:
     return err;
 }
 
+static double saved(const struct task *t)
+{
+    return task_is_better(t) ? t->uses * (t->default_ms - t->best_ms) : 0;
+}
+
+/* The last races, those first by which most is won. Also after Ctrl-C: a second it takes, and what
+ * was found is worth it. */
+static int finish_all(struct tuner *u)
+{
+    const double now = clock_seconds();
+    const double left = u->stopped ? STOP_SECONDS : MAX(u->start + u->p.budget - now, 0);
+    bool *done = calloc((size_t)u->n_tasks + 1, sizeof(*done));
+    int better = 0, err = 0;
+    if (!done)
+        return fail_memory();
+    u->finishing = true;
+    runner_end(u->runner, now + left);
+    for (int i = 0; i < u->n_tasks; i++)
+        better += task_is_better(&u->task[i]);
+    /* Half of the time for compiling and for finding out how many runs make a round. */
+    const double seconds =
+        MIN(MAX(left / 2 / (2 * ROUNDS_LAST * MAX(better, 1)), LEAST_SECONDS), LAST_SECONDS);
+    for (int n = 0; n < u->n_tasks; n++) {
+        int next = -1;
+        for (int i = 0; i < u->n_tasks; i++)
+            if (!done[i] && (next < 0 || saved(&u->task[i]) > saved(&u->task[next])))
+                next = i;
+        done[next] = true;
+        TRY(task_finish(&u->task[next], seconds));
+    }
+out:
+    free(done);
+    return err;
+}
+
 static int search_all(struct tuner *u)
 {
     const double end = u->start + u->p.budget * (1 - LAST_SHARE);
     int err = 0;
+    runner_end(u->runner, end);
     const double enough = u->start + u->p.budget * BEGIN_SHARE;
     for (int i = 0; i < u->n_tasks && !u->stopped && (i == 0 || clock_seconds() < enough); i++)
         TRY(task_begin(&u->task[i]));
     for (int k = 0; k < PASSES && !u->stopped && clock_seconds() < end; k++)
         TRY(pass(u, end));
-    /* Also after Ctrl-C: a second it takes, and what was found is worth it. */
-    for (int i = 0; i < u->n_tasks; i++)
-        TRY(task_finish(&u->task[i]));
+    TRY(finish_all(u));
 out:
     return err;
 }
 
 /* ---- All of it ---- */
 
-static int open_database(struct tuner *u)
+static int open_database(struct tuner *u, enum db_mode mode)
 {
     const struct log log = {u->p.log, u->p.user};
     struct text path = {0};
@@ -154,7 +201,7 @@ static int open_database(struct tuner *u)
         text_add(&path, "/nonexistent/tuning.db"); /* opens in memory */
     if (path.failed)
         TRY(fail_memory());
-    TRY(db_open(&u->db, path.s, DB_WRITE, &log));
+    TRY(db_open(&u->db, path.s, mode, &log));
 out:
     text_free(&path);
     return err;
@@ -170,36 +217,68 @@ static void set_defaults(struct tuner *u, const struct ocelli_tune_params *p)
     u->p.worker = u->p.worker ? u->p.worker : worker && *worker ? worker : "ocelli";
 }
 
+static int open_runner(struct tuner *u)
+{
+    return runner_create(&u->runner, &(struct runner_params){.program = u->p.worker,
+                                                             .device = u->device,
+                                                             .compile_s = u->p.compile_seconds,
+                                                             .run_s = u->p.run_seconds,
+                                                             .go_on = go_on,
+                                                             .user = u});
+}
+
+int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_device *who,
+               const struct ocelli_tune_params *p, enum db_mode mode)
+{
+    struct text kind = {0};
+    int err = 0;
+    *u = (struct tuner){.info = ocelli_device_get_info(dev), .who = *who, .start = clock_seconds()};
+    set_defaults(u, p);
+    if (u->info->type == OCELLI_DEVICE_NULL)
+        TRY(fail(OCELLI_ERR_UNSUPPORTED, "tune: the null device cannot run anything"));
+    bool found = !u->p.strategy;
+    for (int i = 0; strategy_names[i] && !found; i++)
+        found = strcmp(strategy_names[i], u->p.strategy) == 0;
+    if (!found)
+        TRY(fail(OCELLI_ERR_INVALID, "strategy \"%s\": there is none of that name", u->p.strategy));
+    device_kind(who->caps, &kind);
+    if (kind.failed)
+        TRY(fail_memory());
+    u->kind = kind.s;
+    kind = (struct text){0};
+    snprintf(u->device, sizeof(u->device), "%d", u->info->index);
+    TRY(open_database(u, mode));
+    TRY(open_runner(u));
+out:
+    text_free(&kind);
+    return err;
+}
+
+void tuner_close(struct tuner *u)
+{
+    for (int i = 0; i < u->n_tasks; i++)
+        task_free(&u->task[i]);
+    free(u->task);
+    runner_destroy(&u->runner);
+    db_close(&u->db);
+    free(u->kind);
+    *u = (struct tuner){0};
+}
+
 int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
               const struct tune_request *q, const struct ocelli_tune_params *p,
               struct ocelli_tune_result **out)
 {
-    struct tuner u = {.info = ocelli_device_get_info(dev), .who = *who, .start = clock_seconds()};
     const int n = q->kernel ? 1 : q->n;
     struct kernel_spec *kernel = q->kernel;
-    struct text kind = {0};
-    int err = 0;
+    struct tuner u = {0};
+    int err;
     *out = NULL;
-    set_defaults(&u, p);
-    if (u.info->type == OCELLI_DEVICE_NULL)
-        TRY(fail(OCELLI_ERR_UNSUPPORTED, "tune: the null device cannot run anything"));
-    bool found = !u.p.strategy;
-    for (int i = 0; strategy_names[i] && !found; i++)
-        found = strcmp(strategy_names[i], u.p.strategy) == 0;
-    if (!found)
-        TRY(fail(OCELLI_ERR_INVALID, "strategy \"%s\": there is none of that name", u.p.strategy));
-    device_kind(who->caps, &kind);
-    snprintf(u.device, sizeof(u.device), "%d", u.info->index);
+    TRY(tuner_open(&u, dev, who, p, DB_WRITE));
     u.task = calloc((size_t)n + 1, sizeof(*u.task));
     *out = calloc((size_t)n + 1, sizeof(**out));
-    if (!u.task || !*out || kind.failed)
+    if (!u.task || !*out)
         TRY(fail_memory());
-    u.kind = kind.s;
-    TRY(open_database(&u));
-    TRY(runner_create(&u.runner, &(struct runner_params){.program = u.p.worker,
-                                                         .device = u.device,
-                                                         .compile_s = u.p.compile_seconds,
-                                                         .run_s = u.p.run_seconds}));
     for (int i = 0; i < n; i++) {
         u.n_tasks++;
         struct kernel_spec *k = kernel;
@@ -212,13 +291,8 @@ int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
     for (int i = 0; i < n; i++)
         TRY(task_result(&u.task[i], &(*out)[i]));
 out:
-    for (int i = 0; i < u.n_tasks; i++)
-        task_free(&u.task[i]);
-    free(u.task);
-    runner_destroy(&u.runner);
+    tuner_close(&u);
     kernel_free(&kernel);
-    db_close(&u.db);
-    text_free(&kind);
     if (err)
         ocelli_tune_results_free(out, n);
     return err;

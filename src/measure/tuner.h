@@ -16,5 +16,8 @@ struct tune_request {
 int tuner_run(struct ocelli_device *dev, const struct tune_device *who,
               const struct tune_request *request, const struct ocelli_tune_params *p,
               struct ocelli_tune_result **out);
+/* What of the database of this device still holds; as ocelli_tune_verify(). */
+int tuner_verify(struct ocelli_device *dev, const struct tune_device *who,
+                 const struct ocelli_tune_params *p, struct ocelli_tune_verdict **out, int *n);
 
 #endif

@@ -29,6 +29,8 @@ struct work {
     /* The launches of a candidate, or of the reference (NULL). UNSUPPORTED: it does not apply to
      * that case. */
     int (*plan)(void *user, int c, const struct candidate *k, struct launches *out);
+    /* Its results may be off so many times as far as plain sums; 0: no further. NULL: none is. */
+    int (*noise)(void *user, const struct candidate *k);
     void (*destroy)(void *user);
     void *user;
     struct arena arena;

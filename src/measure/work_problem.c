@@ -6,15 +6,28 @@
 #include "base/hash.h"
 #include "measure/work.h"
 #include "tune/setting.h"
+#include "tune/space.h"
 
-#define TRIES 20000 /* a microsecond each */
-#define SMALL_MACS 2e7 /* tens of milliseconds for the reference */
-#define SMALL_ELEMENTS 6e4
+#define TRIES 8000     /* a few microseconds each */
+#define RELATIVES 150  /* of which those are taken on which candidates can be judged */
+#define SMALL_MACS 2e6 /* the slowest references take 150 ns for one */
+#define SMALL_ELEMENTS 4e5
+
+/* Candidates drawn from the spaces of all variants; each should find some relatives to which it
+ * applies. */
+#define PROBES 48
+#define ENOUGH 3
+struct probe {
+    const struct variant *v;
+    int tv[MAX_TUNABLES];
+};
 
 struct problems {
     const struct caps *caps;
     struct problem p[WORK_MAX_CASES];
 };
+
+_Static_assert(SPACE_PARAMS >= MAX_TUNABLES, "points of variants' spaces");
 
 void work_destroy(struct work **wp)
 {
@@ -42,11 +55,18 @@ static int plan(void *user, int c, const struct candidate *k, struct launches *o
         return fail(OCELLI_ERR_INVALID, "%s/%s: \"%s\" is no setting of it", p->op->name, v->name,
                     k->setting);
     if (k &&
-        ((v->applicable && !v->applicable(p, s->caps)) || (v->valid && !v->valid(p, s->caps, tv))))
+        (!variant_applies(v, p, s->caps) || (v->valid && !v->valid(p, s->caps, tv))))
         return fail(OCELLI_ERR_UNSUPPORTED, "%s/%s: not for this problem", p->op->name, v->name);
     TRY(problem_plan(p, s->caps, v, tv, out));
 out:
     return err;
+}
+
+static int noise(void *user, const struct candidate *k)
+{
+    const struct problems *s = user;
+    const struct variant *v = op_variant(s->p[0].op, k->variant);
+    return v ? v->noise : 0;
 }
 
 /* ---- Relatives ---- */
@@ -54,19 +74,17 @@ out:
 /* The same extents everywhere become the same other ones, so that what must agree does. */
 static int64_t changed(int64_t extent, uint64_t attempt)
 {
-    static const int few[] = {1, 2, 3, 5, 7, 9, 11, 13, 17, 19, 23, 29};
+    static const int few[] = {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13, 17, 19, 23, 29};
     if (extent <= 1)
         return extent;
     uint64_t r = random_at(attempt, (uint64_t)extent, 1);
-    switch (r % 6) {
+    switch (r % 4) {
     case 0:
-    case 1:
-    case 2:
         return extent;
-    case 3:
+    case 1:
         return extent / 2 + 1;
     default:
-        return MIN(few[r / 6 % COUNT(few)], extent);
+        return MIN(few[r / 4 % COUNT(few)], extent);
     }
 }
 
@@ -126,10 +144,28 @@ static double size_of(const struct problem *p)
     return n;
 }
 
-static bool relative(const struct problem *p, uint64_t attempt, struct problem *q)
+/* Attributes that say how many channels there are, in blocks or not. */
+static void change_attributes(const struct problem *p, uint64_t attempt, void *attr)
+{
+    const struct ocelli_shape *x = &p->in[0].shape;
+    const int64_t v = x->rank == 5 ? x->dim[4] : 0;
+    memcpy(attr, p->attr, PROBLEM_ATTR_BYTES);
+    for (const struct attr *a = p->op->attrs; a && a->name; a++) {
+        int *value = (int *)(void *)((char *)attr + a->offset);
+        for (int i = 0; a->type == ATTR_INT && strcmp(a->name, "channels") == 0 && i < a->count;
+             i++)
+            value[i] = (int)(v > 1 ? changed_channels(p, value[i], v, attempt)
+                                   : changed(value[i], attempt));
+    }
+}
+
+/* attr: PROBLEM_ATTR_BYTES for q's. */
+static bool relative(const struct problem *p, uint64_t attempt, struct problem *q, void *attr)
 {
     bool differs = false;
     *q = *p;
+    q->attr = attr;
+    change_attributes(p, attempt, attr);
     for (int i = 0; i < op_inputs(p->op); i++) {
         struct ocelli_shape *s = &q->in[i].shape;
         change_shape(p, &p->in[i].shape, attempt, s);
@@ -150,12 +186,85 @@ static bool same_shapes(const struct problem *a, const struct problem *b)
     return true;
 }
 
-static bool is_new(const struct problems *s, int n, const struct problem *q)
+static int relatives_of(const struct problem *p, struct problem *list, struct arena *arena)
 {
-    for (int i = 0; i < n; i++)
-        if (same_shapes(&s->p[i], q))
-            return false;
-    return true;
+    void *attr = NULL;
+    int n = 0;
+    for (uint64_t t = 1; t <= TRIES && n < RELATIVES; t++) {
+        bool is_new = true;
+        if (!attr && !(attr = arena_alloc(arena, PROBLEM_ATTR_BYTES)))
+            break;
+        if (!relative(p, t, &list[n], attr))
+            continue;
+        for (int i = 0; i < n && is_new; i++)
+            is_new = !same_shapes(&list[i], &list[n]);
+        n += is_new;
+        attr = is_new ? NULL : attr;
+    }
+    return n;
+}
+
+/* ---- Which of them ---- */
+
+static int add_probes(const struct problem *p, const struct caps *caps, const struct variant *v,
+                      struct probe *list, int n, int most)
+{
+    struct space_hold hold = {p, caps, v};
+    struct space space;
+    int point[SPACE_PARAMS];
+    space_of_variant(&space, &hold);
+    for (uint64_t t = 0; t < 400 && n < most; t++) {
+        for (int i = 0; i < space.n; i++)
+            point[i] = (int)(random_at(17, t, (uint64_t)i) % (uint64_t)space.param[i].n);
+        list[n] = (struct probe){.v = v};
+        space_values(&space, point, list[n].tv);
+        n += space_valid(&space, point);
+        if (space.n == 0)
+            break;
+    }
+    return n;
+}
+
+static int probes_of(const struct problem *p, const struct caps *caps, struct probe *list)
+{
+    int n = 0, variants = 0, seen = 0;
+    for (const struct variant *v = p->op->variants; v->name; v++)
+        variants += !v->applicable || v->applicable(p, caps);
+    for (const struct variant *v = p->op->variants; v->name; v++)
+        if (!v->applicable || v->applicable(p, caps))
+            n = add_probes(p, caps, v, list, n, PROBES * ++seen / variants);
+    return n;
+}
+
+static bool applies(const struct probe *k, const struct problem *p, const struct caps *caps)
+{
+    return (!k->v->applicable || k->v->applicable(p, caps)) &&
+           (!k->v->valid || k->v->valid(p, caps, k->tv));
+}
+
+/* One after another, that which serves most probes that have not enough yet. */
+static int choose(const struct problem *list, int n, const struct probe *probe, int n_probes,
+                  const struct caps *caps, int *chosen)
+{
+    bool taken[RELATIVES] = {false};
+    int served[PROBES] = {0}, count = 0;
+    for (; count < MIN(n, WORK_MAX_CASES - 1); count++) {
+        int best = -1, most = -1;
+        for (int i = 0; i < n; i++) {
+            int serves = 0;
+            for (int k = 0; k < n_probes; k++)
+                serves += served[k] < ENOUGH && applies(&probe[k], &list[i], caps);
+            if (!taken[i] && serves > most) {
+                most = serves;
+                best = i;
+            }
+        }
+        chosen[count] = best;
+        taken[best] = true;
+        for (int k = 0; k < n_probes; k++)
+            served[k] += applies(&probe[k], &list[best], caps);
+    }
+    return count;
 }
 
 /* ---- The work ---- */
@@ -177,10 +286,26 @@ static void describe(struct work *w, int c, const struct problem *p)
     text_free(&t);
 }
 
+static int add_relatives(struct work *w, struct problems *s, const struct problem *p)
+{
+    struct problem *list = arena_alloc(&w->arena, RELATIVES * sizeof(*list));
+    struct probe probe[PROBES];
+    int chosen[WORK_MAX_CASES];
+    if (!list)
+        return fail_memory();
+    int n = relatives_of(p, list, &w->arena);
+    n = choose(list, n, probe, probes_of(p, s->caps, probe), s->caps, chosen);
+    for (int i = 0; i < n; i++) {
+        s->p[w->n_cases] = list[chosen[i]];
+        describe(w, w->n_cases++, &list[chosen[i]]);
+    }
+    return 0;
+}
+
 int work_problem(struct work **out, const char *problem, const struct caps *caps)
 {
     struct work *w = calloc(1, sizeof(*w));
-    struct problem p, q;
+    struct problem p;
     int err = 0;
     *out = NULL;
     if (!w)
@@ -193,15 +318,11 @@ int work_problem(struct work **out, const char *problem, const struct caps *caps
     if (p.op->flags & OP_ALIAS)
         TRY(fail(OCELLI_ERR_INVALID, "%s computes nothing", p.op->name));
     s->caps = caps;
-    for (uint64_t t = 1; t <= TRIES && w->n_cases < WORK_MAX_CASES - 1; t++) {
-        if (!relative(&p, t, &q) || !is_new(s, w->n_cases, &q))
-            continue;
-        s->p[w->n_cases] = q;
-        describe(w, w->n_cases++, &q);
-    }
+    TRY(add_relatives(w, s, &p));
     s->p[w->n_cases] = p;
     describe(w, w->n_cases++, &p);
     w->plan = plan;
+    w->noise = noise;
     w->user = s;
     *out = w;
     w = NULL;

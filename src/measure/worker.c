@@ -58,7 +58,7 @@ static int do_open(struct worker *w, const json_t *q)
     const char *device = text_of(q, "device"), *spec = text_of(q, "spec");
     const struct ocelli_device_params p = {.device = *device ? device : NULL};
     int err;
-    stage(w, "compile");
+    stage(w, STAGE_COMPILE);
     judge_destroy(&w->judge);
     work_destroy(&w->work);
     if (!w->dev)

@@ -25,6 +25,7 @@ static int add_ref_plan(const struct problem *p, const struct caps *caps, const 
 {
     (void)caps;
     struct launch *k = launch_add(l, "add_ref", "add_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "a", 0);
     launch_in(k, "b", 1);
@@ -44,6 +45,7 @@ const struct op op_add = {
     .in = {"a", "b"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,
+    .half = 3,
     .infer = add_infer,
     .grad = add_grad,
     .variants = variants,

@@ -158,6 +158,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 {
     (void)caps;
     struct launch *k = launch_add(l, "batchnorm_ref", "batchnorm_ref");
+    launch_storage(k, p);
     launch_inputs(k, p);
     batchnorm_define(k, p, IN_VARIANCE);
     launch_channels(k, p, tv[0]);
@@ -166,7 +167,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 }
 
 static const struct variant variants[] = {
-    {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
+    {.name = "blocked", .f32 = true, .applicable = blocked_applicable, .plan = blocked_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
@@ -177,6 +178,7 @@ const struct op op_batchnorm = {
     .in = {"x", "scale?", "shift?", "mean?", "variance"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,
+    .half = 1,
     .attr_size = sizeof(struct ocelli_batchnorm_params),
     .attrs = batchnorm_attrs,
     .infer = batchnorm_infer,

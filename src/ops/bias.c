@@ -26,6 +26,7 @@ static int bias_ref_plan(const struct problem *p, const struct caps *caps, const
 {
     (void)caps;
     struct launch *k = launch_add(l, "bias_ref", "bias_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "b", 1);
@@ -45,6 +46,7 @@ const struct op op_bias = {
     .in = {"x", "b"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,
+    .half = 1,
     .infer = bias_infer,
     .grad = bias_grad,
     .variants = variants,

@@ -163,6 +163,7 @@ const struct op op_binary = {
     .onnx = "Add, Sub, Mul, Div, Min, Max, Pow, PRelu",
     .in = {"a", "b"},
     .out = {"y"},
+    .half = 3,
     .attr_size = sizeof(struct ocelli_binary_params),
     .attrs = attrs,
     .infer = binary_infer,

@@ -119,6 +119,7 @@ const struct op op_concat = {
     .in = {"x0", "x1?", "x2?", "x3?", "x4?", "x5?", "x6?", "x7?", "x8?", "x9?", "x10?", "x11?", "x12?",
            "x13?", "x14?", "x15?"},
     .out = {"y"},
+    .half = 0xffff,
     .attr_size = sizeof(struct concat_attr),
     .attrs = attrs,
     .infer = concat_infer,

@@ -170,6 +170,7 @@ int conv2d_ref_plan(const struct problem *p, const struct caps *caps, const int 
         return err;
     struct launch *k = launch_add(l, name, name);
     conv2d_define(k, &c);
+    launch_storage(k, p);
     launch_out(k, p->op->out[0], 0);
     launch_in(k, p->op->in[0], 0);
     launch_in(k, p->op->in[1], 1);
@@ -193,7 +194,7 @@ static int infer(struct problem *p)
     struct conv2d c;
     TRY(check_floats(p));
     TRY(conv2d_of(p, &c));
-    p->out[0] = (struct desc){OCELLI_F32, conv2d_out_shape(&c)};
+    p->out[0] = (struct desc){p->in[0].dtype, conv2d_out_shape(&c)};
 out:
     return err;
 }
@@ -214,6 +215,7 @@ static int grad(struct graph *g, const struct node *n, const int *dy, int *dx)
 
 static const struct variant variants[] = {
     {.name = "direct",
+     .f32 = true,
      .tunables = conv2d_direct_tunables,
      .applicable = conv2d_direct_applicable,
      .defaults = conv2d_direct_defaults,
@@ -256,6 +258,7 @@ const struct op op_conv2d = {
     .in = {"x", "w"},
     .out = {"y"},
     .flags = OP_EPILOGUE,
+    .half = 3,
     .attr_size = sizeof(struct ocelli_conv2d_params),
     .attrs = attrs,
     .infer = infer,

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "ops/conv2d.h"
+#include "ops/shared.h"
 #include "ops/tile.h"
 
 static bool is_data(const struct problem *p)
@@ -157,6 +158,7 @@ static void add_launch(const struct problem *p, const struct conv2d *c, const st
     q.most = most;
     struct launch *k = launch_add(l, "conv2d_implicit", "conv2d_implicit");
     define(k, c, data, a);
+    launch_storage(k, p);
     tile_define(k, &q, tv);
     tile_out(k, "y", scratch);
     launch_in(k, "x", 0);

@@ -1,6 +1,7 @@
 /* conv2d/tile and conv2d/depthwise on graphics processors: block sizes and launches of
  * cl/conv2d_tile.cl and cl/conv2d_depthwise.cl. */
 #include "ops/conv2d.h"
+#include "ops/shared.h"
 
 /* The dimensions of a grid behind the first. */
 #define MAX_GRID 65535
@@ -90,6 +91,7 @@ int conv2d_local_plan(const struct problem *p, const struct caps *caps, const in
     const size_t items = (size_t)(tv[T_BAND_W] * tv[T_BAND_H] / tv[T_ITEM_H]);
     struct launch *k = launch_add(l, "conv2d_tile", "conv2d_tile");
     conv2d_define(k, &c);
+    launch_storage(k, p);
     for (int i = 0; conv2d_local_tunables[i].name; i++)
         launch_define(k, "%s=%d", conv2d_local_tunables[i].name, tv[i]);
     launch_out(k, "y", 0);
@@ -139,6 +141,7 @@ int conv2d_depthwise_plan(const struct problem *p, const struct caps *caps, cons
     const int bands = blocks(c.out[0], tv[T_ROWS]);
     struct launch *k = launch_add(l, "conv2d_depthwise", "conv2d_depthwise");
     conv2d_define(k, &c);
+    launch_storage(k, p);
     launch_define(k, "ROWS=%d", tv[T_ROWS]);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);

@@ -2,6 +2,7 @@
  * the products of cl/gemm_tile.cl. */
 #include "ops/conv2d.h"
 #include "ops/gemm_tile.h"
+#include "ops/shared.h"
 
 enum { T_SIZE = 6 }; /* behind those of the products */
 enum { SPLIT = 5 };
@@ -20,7 +21,7 @@ const struct tunable conv2d_tiles_tunables[] = {
 /* The convolution that is computed, for a gradient from dy to dx. */
 struct winograd {
     int n, in_c, in[2], out_c, out[2], pad[2];
-    bool data;
+    bool data, half;
 };
 
 /* How it is cut: `images` at a time, so that the workspace stays below a limit. */
@@ -36,7 +37,7 @@ static bool winograd_of(const struct problem *p, struct winograd *w)
     if (conv2d_of(p, &c) != 0 || c.groups > 1)
         return false;
     const bool data = p->op == &op_conv2d_bwd_data;
-    *w = (struct winograd){.n = c.n, .data = data};
+    *w = (struct winograd){.n = c.n, .data = data, .half = p->in[0].dtype == OCELLI_F16};
     w->in_c = data ? c.out_c : c.in_c;
     w->out_c = data ? c.in_c : c.out_c;
     for (int d = 0; d < 2; d++) {
@@ -56,6 +57,10 @@ static double workspace_floats(const struct caps *caps)
     return MIN(limit / sizeof(float), 2147483647.0);
 }
 
+/* Where memory is to be saved, bytes of v and m of more than one image: still enough to keep a device
+ * busy. */
+#define SMALL_WORKSPACE (64.0 * 1024 * 1024)
+
 static struct cut cut_of(const struct winograd *w, const struct caps *caps, int size)
 {
     struct cut c = {.positions = (size + 2) * (size + 2)};
@@ -63,7 +68,10 @@ static struct cut cut_of(const struct winograd *w, const struct caps *caps, int 
     c.across = (w->out[1] + size - 1) / size;
     const double one =
         (double)c.positions * ((double)c.down * c.across + 3) * MAX(w->in_c, w->out_c);
-    c.images = (int)MIN(w->n, workspace_floats(caps) / one / 2);
+    double most = workspace_floats(caps);
+    if (w->half)
+        most = MIN(most, MAX(SMALL_WORKSPACE / sizeof(float), 2 * one));
+    c.images = (int)MIN(w->n, most / one / 2);
     const size_t tiles = round_up((size_t)c.images * (size_t)c.down * (size_t)c.across, 4);
     c.q = (struct product){.m = w->out_c, .n = (int64_t)tiles, .k = w->in_c, .batch = c.positions};
     c.u = (size_t)c.positions * (size_t)w->out_c * (size_t)w->in_c;
@@ -119,18 +127,20 @@ bool conv2d_tiles_pays(const struct problem *p, const struct caps *caps)
     return tile < 9 * macs;
 }
 
-static void define(struct launch *k, const struct winograd *w, const int *tv)
+static void define(struct launch *k, const struct problem *p, const struct winograd *w,
+                   const int *tv)
 {
+    launch_storage(k, p);
     launch_define(k, "SIZE=%d", tv[T_SIZE]);
     if (w->data)
         launch_define(k, "DATA");
 }
 
-static void add_weights(struct launches *l, const struct winograd *w, const struct caps *caps,
-                        const int *tv, int u)
+static void add_weights(struct launches *l, const struct problem *p, const struct winograd *w,
+                        const struct caps *caps, const int *tv, int u)
 {
     struct launch *k = launch_add(l, "conv2d_winograd", "conv2d_winograd_weights");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_buffer(k, "u", REF_SCRATCH, u, ACCESS_WRITE);
     launch_in(k, "w", 1);
     launch_int(k, "out_c", w->out_c);
@@ -152,7 +162,7 @@ static void add_chunk(struct launches *l, const struct problem *p, const struct 
     const int images = MIN(c->images, w->n - first);
     const size_t group = MIN(caps->max_group, (size_t)64);
     struct launch *k = launch_add(l, "conv2d_winograd", "conv2d_winograd_input");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_buffer(k, "v", REF_SCRATCH, scratch[1], ACCESS_WRITE);
     launch_in(k, "x", 0);
     tile_arguments(k, c, first, images);
@@ -172,7 +182,7 @@ static void add_chunk(struct launches *l, const struct problem *p, const struct 
     tile_params(k, &c->q, tv);
 
     k = launch_add(l, "conv2d_winograd", "conv2d_winograd_output");
-    define(k, w, tv);
+    define(k, p, w, tv);
     launch_out(k, "y", 0);
     launch_buffer(k, "m", REF_SCRATCH, scratch[2], ACCESS_READ);
     tile_arguments(k, c, first, images);
@@ -195,7 +205,7 @@ int conv2d_tiles_plan(const struct problem *p, const struct caps *caps, const in
     const int scratch[3] = {launch_scratch(l, c.u * sizeof(float)),
                             launch_scratch(l, c.v * sizeof(float)),
                             launch_scratch(l, c.m * sizeof(float))};
-    add_weights(l, &w, caps, tv, scratch[0]);
+    add_weights(l, p, &w, caps, tv, scratch[0]);
     for (int first = 0; first < w.n; first += c.images)
         add_chunk(l, p, &w, &c, caps, tv, first, scratch);
     return l->err;

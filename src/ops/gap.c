@@ -11,7 +11,7 @@ static int gap_infer(struct problem *p)
     if (x->rank != 5 || !block_is_legal(x->dim[4]))
         TRY(check_rank(p, 0, 4));
     p->out[0] = (struct desc){
-        OCELLI_F32, {x->rank, {x->dim[0], x->dim[1], 1, 1, x->rank == 5 ? x->dim[4] : 0}}};
+        p->in[0].dtype, {x->rank, {x->dim[0], x->dim[1], 1, 1, x->rank == 5 ? x->dim[4] : 0}}};
 out:
     return err;
 }
@@ -35,6 +35,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     const int64_t *x = p->in[0].shape.dim;
     const bool blocked = p->in[0].shape.rank == 5;
     struct launch *k = launch_add(l, "gap_ref", "gap_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_int(k, "channels", (int)x[1]);
@@ -96,6 +97,7 @@ static int split_plan(const struct problem *p, const struct caps *caps, const in
     const int part = launch_scratch(l, rows * chunks * sizeof(float));
     for (int stage = 0; stage < 2; stage++) {
         struct launch *k = launch_add(l, "gap_split", stage == 0 ? "gap_split" : "gap_split_sum");
+        launch_storage(k, p);
         launch_define(k, "CHUNK=%d", tv[1]);
         if (stage == 0) {
             launch_buffer(k, "part", REF_SCRATCH, part, ACCESS_WRITE);
@@ -117,7 +119,7 @@ static int split_plan(const struct problem *p, const struct caps *caps, const in
 static const struct variant variants[] = {
     {.name = "split", .tunables = split_tunables, .applicable = split_applicable,
      .pays = split_pays, .valid = row_valid, .plan = split_plan},
-    {.name = "blocked", .applicable = blocked_applicable, .plan = blocked_plan},
+    {.name = "blocked", .f32 = true, .applicable = blocked_applicable, .plan = blocked_plan},
     {.name = "ref",
      .tunables = row_tunables,
      .defaults = row_defaults,
@@ -132,6 +134,7 @@ const struct op op_gap = {
     .in = {"x"},
     .out = {"y"},
     .flags = OP_EPILOGUE,
+    .half = 1,
     .infer = gap_infer,
     .cost = gap_cost,
     .grad = gap_grad,

@@ -31,7 +31,7 @@ static int gemm_infer(struct problem *p)
                     shape_text(&p->in[0].shape, a), g.trans_a ? " transposed" : "",
                     shape_text(&p->in[1].shape, b), g.trans_b ? " transposed" : "", (long long)g.k,
                     (long long)p->in[1].shape.dim[g.trans_b]);
-    p->out[0] = (struct desc){OCELLI_F32, {2, {g.m, g.n}}};
+    p->out[0] = (struct desc){p->in[0].dtype, {2, {g.m, g.n}}};
 out:
     return err;
 }
@@ -99,6 +99,7 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
     (void)caps;
     const struct gemm g = gemm_of(p);
     struct launch *k = launch_add(l, "gemm_ref", "gemm_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "a", 0);
     launch_in(k, "b", 1);
@@ -116,22 +117,26 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 
 static const struct variant variants[] = {
     {.name = "dot",
+     .f32 = true,
      .tunables = gemm_dot_tunables,
      .applicable = gemm_dot_applicable,
      .defaults = gemm_dot_defaults,
      .valid = gemm_dot_valid,
      .plan = gemm_dot_plan},
     {.name = "rows",
+     .f32 = true,
      .tunables = gemm_rows_tunables,
      .applicable = gemm_rows_applicable,
      .defaults = gemm_rows_defaults,
      .plan = gemm_rows_plan},
     {.name = "outer",
+     .f32 = true,
      .tunables = gemm_outer_tunables,
      .applicable = gemm_outer_applicable,
      .valid = gemm_outer_valid,
      .plan = gemm_outer_plan},
     {.name = "block",
+     .f32 = true,
      .tunables = gemm_block_tunables,
      .applicable = gemm_block_applicable,
      .defaults = gemm_block_defaults,
@@ -143,7 +148,7 @@ static const struct variant variants[] = {
      .defaults = gemm_tile_defaults,
      .valid = gemm_tile_valid,
      .plan = gemm_tile_plan},
-    {.name = "clblast", .applicable = clblast_applicable, .plan = clblast_plan},
+    {.name = "clblast", .f32 = true, .applicable = clblast_applicable, .plan = clblast_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };
@@ -154,6 +159,7 @@ const struct op op_gemm = {
     .in = {"a", "b"},
     .out = {"y"},
     .flags = OP_EPILOGUE,
+    .half = 3,
     .attr_size = sizeof(struct ocelli_gemm_params),
     .attrs = gemm_attrs,
     .infer = gemm_infer,

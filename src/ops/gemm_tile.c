@@ -1,6 +1,8 @@
 /* gemm/tile: the product on graphics processors (cl/gemm_tile.cl). */
 #include "ops/gemm_tile.h"
 
+#include "ops/shared.h"
+
 static struct product product_of(const struct problem *p)
 {
     const struct ocelli_gemm_params *g = p->attr;
@@ -50,6 +52,7 @@ int gemm_tile_plan(const struct problem *p, const struct caps *caps, const int *
     const struct product q = product_of(p);
     const int scratch = tile_scratch(l, &q, tv, (size_t)(q.m * q.n));
     struct launch *k = gemm_tile_launch(l, &q, tv, g->trans_a, g->trans_b);
+    launch_storage(k, p);
     tile_out(k, "y", scratch);
     launch_in(k, "a", 0);
     launch_in(k, "b", 1);

@@ -27,6 +27,7 @@ struct value {
     int output_no;      /* outputs are counted as they are marked */
     struct ocelli_init init; /* WEIGHT, STATE */
     const void *data;        /* CONST; WEIGHT that starts with it, NULL: by init */
+    bool halved;             /* WEIGHT of F16 whose data or init gives floats (graph_half) */
 };
 
 struct node {
@@ -59,6 +60,7 @@ struct graph {
     const char *why;            /* the words of the failure that set it */
     enum ocelli_init_kind init; /* what OCELLI_INIT_DEFAULT means */
     const char *layer;          /* name given to nodes added now */
+    const char *preprocess;     /* how pictures become the input, where it is known */
 };
 
 /* The scalar state that counts training steps, where something depends on it. */

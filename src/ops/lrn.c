@@ -63,6 +63,7 @@ static int lrn_ref_plan(const struct problem *p, const struct caps *caps, const 
 {
     (void)caps;
     struct launch *k = launch_add(l, "lrn_ref", "lrn_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_lrn(k, p, tv[0]);
@@ -79,6 +80,7 @@ const struct op op_lrn = {
     .onnx = "LRN",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .attr_size = sizeof(struct ocelli_lrn_params),
     .attrs = lrn_attrs,
     .infer = lrn_infer,

@@ -82,6 +82,7 @@ struct variant {
     const char *name;
     const struct tunable *tunables; /* NULL: none */
     int noise; /* errors may be so many times those of plain sums, whole numbers inexact; 0: neither */
+    bool f32;  /* takes no F16, even where the operation does */
     /* Can it compute this at all, on such a device? NULL: yes. */
     bool (*applicable)(const struct problem *, const struct caps *);
     /* Is it likely to be faster than those behind it? Not asked when it is forced. NULL: yes. */
@@ -111,6 +112,9 @@ struct op {
     const char *out[OP_MAX_OUT + 1];
     unsigned flags;
     unsigned updates; /* bit k: input k is also written (optimiser steps) */
+    /* bit k: input k may be F16, all of these together with output 0 and what the epilogue reads of its
+     * shape; computed in float, rounded once when stored. The other inputs stay F32. */
+    unsigned half;
     size_t attr_size;
     const struct attr *attrs;
     /* Defaults that depend on other attributes, before those of the table. NULL: none. */
@@ -128,6 +132,8 @@ struct op {
 extern const struct op *const ops[];
 const struct op *op_find(const char *name);
 const struct variant *op_variant(const struct op *op, const char *name);
+/* Can the variant compute the problem at all, on such a device? */
+bool variant_applies(const struct variant *v, const struct problem *p, const struct caps *caps);
 int op_inputs(const struct op *op); /* how many named inputs, optional ones counted */
 
 /* ---- Problems (problem.c) ---- */

@@ -147,6 +147,7 @@ const struct op op_pad = {
     .onnx = "Pad",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .attr_size = sizeof(struct ocelli_pad_params),
     .attrs = attrs,
     .infer = pad_infer,

@@ -151,7 +151,7 @@ static int pool2d_infer(struct problem *p)
     int err = 0;
     TRY(check_floats(p));
     TRY(pool2d_geometry(&g, "pool2d", &p->in[0].shape, p->attr));
-    p->out[0] = pool2d_out_desc(&g);
+    p->out[0] = (struct desc){p->in[0].dtype, pool2d_out_desc(&g).shape};
 out:
     return err;
 }
@@ -267,6 +267,7 @@ int pool2d_plan_elements(const struct problem *p, const struct pool2d *g, const 
                          int group, struct launches *l)
 {
     struct launch *k = launch_add(l, kernel, kernel);
+    launch_storage(k, p);
     pool2d_define(k, g);
     launch_define(k, "BLOCK=%d", g->block);
     launch_out(k, p->op->out[0], 0);
@@ -290,11 +291,13 @@ static int ref_plan(const struct problem *p, const struct caps *caps, const int 
 
 static const struct variant variants[] = {
     {.name = "blocked",
+     .f32 = true,
      .tunables = blocked_tunables,
      .applicable = blocked_applicable,
      .defaults = rows_defaults,
      .plan = blocked_plan},
     {.name = "rows",
+     .f32 = true,
      .tunables = rows_tunables,
      .applicable = rows_applicable,
      .defaults = rows_defaults,
@@ -310,6 +313,7 @@ const struct op op_pool2d = {
     .in = {"x"},
     .out = {"y"},
     .flags = OP_EPILOGUE,
+    .half = 1,
     .attr_size = sizeof(struct ocelli_pool2d_params),
     .attrs = pool2d_attrs,
     .infer = pool2d_infer,

@@ -55,6 +55,7 @@ const struct op op_reshape = {
     .onnx = "Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .flags = OP_ALIAS,
     .attr_size = sizeof(struct reshape_attr),
     .attrs = attrs,

@@ -299,6 +299,7 @@ const struct op op_resize = {
     .onnx = "Resize, Upsample",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .attr_size = sizeof(struct ocelli_resize_params),
     .attrs = attrs,
     .infer = resize_infer,

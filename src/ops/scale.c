@@ -25,6 +25,7 @@ static int scale_ref_plan(const struct problem *p, const struct caps *caps, cons
 {
     (void)caps;
     struct launch *k = launch_add(l, "scale_ref", "scale_ref");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "s", 1);
@@ -44,6 +45,7 @@ const struct op op_scale = {
     .in = {"x", "s"},
     .out = {"y"},
     .flags = OP_EPILOGUE | OP_INPLACE,
+    .half = 1,
     .infer = scale_infer,
     .grad = scale_grad,
     .variants = variants,

@@ -12,6 +12,14 @@ const struct variant *op_variant(const struct op *op, const char *name)
     return NULL;
 }
 
+bool variant_applies(const struct variant *v, const struct problem *p, const struct caps *caps)
+{
+    for (int i = 0; v->f32 && i < p->n_in; i++)
+        if (p->in[i].shape.rank >= 0 && p->in[i].dtype == OCELLI_F16)
+            return false;
+    return !v->applicable || v->applicable(p, caps);
+}
+
 /* ---- Choosing ---- */
 
 static bool same(const char *word, size_t len, const char *name)
@@ -93,7 +101,7 @@ static bool try_variant(const struct problem *p, const struct caps *caps, const 
                         int tv[MAX_TUNABLES])
 {
     memset(tv, 0, MAX_TUNABLES * sizeof(int));
-    if (v->applicable && !v->applicable(p, caps))
+    if (!variant_applies(v, p, caps))
         return false;
     if (v->defaults)
         v->defaults(p, caps, tv);

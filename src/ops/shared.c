@@ -8,10 +8,13 @@
 
 int check_floats(const struct problem *p)
 {
-    for (int i = 0; i < op_inputs(p->op); i++)
-        if (p->in[i].shape.rank >= 0 && p->in[i].dtype != OCELLI_F32)
-            return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not f32", p->op->name, p->op->in[i],
-                        dtype_name(p->in[i].dtype));
+    const bool half = p->op->half && p->in[0].dtype == OCELLI_F16;
+    for (int i = 0; i < op_inputs(p->op); i++) {
+        const enum ocelli_dtype want = half && p->op->half >> i & 1 ? OCELLI_F16 : OCELLI_F32;
+        if (p->in[i].shape.rank >= 0 && p->in[i].dtype != want)
+            return fail(OCELLI_ERR_SHAPE, "%s: %s is %s, not %s", p->op->name, p->op->in[i],
+                        dtype_name(p->in[i].dtype), dtype_name(want));
+    }
     return 0;
 }
 
@@ -86,6 +89,12 @@ void launch_type(struct launch *k, const char *prefix, enum ocelli_dtype dtype)
     launch_define(k, "%s_C=%s", prefix, dtype == OCELLI_F16 ? "float" : names[dtype]);
     launch_define(k, "%s_LOAD=load_%s", prefix, how);
     launch_define(k, "%s_STORE=store_%s", prefix, how);
+}
+
+void launch_storage(struct launch *k, const struct problem *p)
+{
+    if (p->in[0].dtype == OCELLI_F16)
+        launch_define(k, "HALF");
 }
 
 bool types_fit(const struct problem *p, const struct caps *caps)

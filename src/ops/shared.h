@@ -8,7 +8,7 @@ struct sgd_attr; /* ops/attrs.h */
 
 /* ---- Checks for infer ---- */
 
-/* Every named input is float (SHAPE otherwise). */
+/* Every named input is F32, or those that op.half names are F16 (SHAPE otherwise). */
 int check_floats(const struct problem *p);
 /* Inputs i and j have one shape. */
 int check_same(const struct problem *p, int i, int j);
@@ -26,6 +26,8 @@ int check_one_type(const struct problem *p);
 
 /* Defines <prefix> and its kin, by which a kernel reads and writes elements of the type (cl/prelude.clh). */
 void launch_type(struct launch *k, const char *prefix, enum ocelli_dtype dtype);
+/* Defines HALF, for kernels whose elements are FH (cl/prelude.clh), where input 0 is F16. */
+void launch_storage(struct launch *k, const struct problem *p);
 /* Can the device compute with every type of the problem? For a variant's `applicable`. */
 bool types_fit(const struct problem *p, const struct caps *caps);
 /* The type's kind. */

@@ -129,6 +129,7 @@ const struct op op_strided = {
     .onnx = "Slice, Split, Transpose, Expand, DepthToSpace, SpaceToDepth",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .attr_size = sizeof(struct strided_attr),
     .attrs = attrs,
     .infer = strided_infer,

@@ -1,6 +1,8 @@
 /* Tile sizes and launches of the matrix products on graphics processors. */
 #include "ops/tile.h"
 
+#include "ops/shared.h"
+
 #include <limits.h>
 #include <math.h>
 
@@ -189,6 +191,7 @@ void tile_sum(struct launches *l, const struct problem *p, const struct product 
     for (int i = 2; i < s->rank; i++)
         area *= (size_t)s->dim[i];
     struct launch *k = launch_add(l, "gemm_tile", "gemm_tile_sum");
+    launch_storage(k, p);
     launch_out(k, "y", 0);
     launch_buffer(k, "part", REF_SCRATCH, scratch, ACCESS_READ);
     launch_int(k, "n", (int)n);

@@ -75,6 +75,7 @@ const struct op op_unary = {
             "Log, Neg, Abs, Erf, Reciprocal, Floor, Ceil, Sign",
     .in = {"x"},
     .out = {"y"},
+    .half = 1,
     .flags = OP_INPLACE,
     .attr_size = sizeof(struct ocelli_unary_params),
     .attrs = unary_attrs,

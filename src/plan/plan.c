@@ -100,23 +100,55 @@ static bool any_empty_output(const struct graph *g)
     return false;
 }
 
+struct caps plan_caps(const struct ocelli_device *dev, const struct ocelli_plan_params *q)
+{
+    struct caps caps = *device_caps(dev);
+    caps.exact = q->exact;
+    if (q->storage == OCELLI_F16 && caps.cpu_style) {
+        if (!device_is_null(dev))
+            log_to(device_log(dev), OCELLI_LOG_WARNING,
+                   "plan: storage f16 on a processor takes the kernels of graphics processors: it "
+                   "saves memory, and is many times slower than f32");
+        caps_graphics(&caps);
+    }
+    return caps;
+}
+
+/* What processors compute fastest on, unless the kernels that take it are not to be used. */
+static int lay_out(struct graph *g, const struct caps *caps, const struct ocelli_plan_params *q)
+{
+    int err = 0;
+    if (!op_is_forced(&op_conv2d, q->variant))
+        TRY(graph_layout(g, caps, q->exact));
+    if (!op_is_forced(&op_conv2d_blocked, q->variant))
+        TRY(graph_fuse_separable(g, caps));
+    if (!op_is_forced(&op_gemm, q->variant))
+        TRY(graph_pack(g, caps));
+out:
+    return err;
+}
+
 int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
                  const struct ocelli_plan_params *q)
 {
+    const bool half = q->storage == OCELLI_F16;
     int err;
     TRY(ocelli_graph_status(g));
+    if (!half && q->storage != OCELLI_F32)
+        TRY(fail(OCELLI_ERR_INVALID, "plan: storage %d is neither F32 nor F16", (int)q->storage));
     TRY(graph_clone(&g->g, out));
     TRY(graph_prune(*out));
     if (!q->no_fusion) {
         TRY(graph_fold(*out));
         TRY(graph_fuse(*out));
         TRY(graph_fuse_steps(*out, caps));
-        if (!op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(*out, caps, q->exact));
-        if (!op_is_forced(&op_gemm, q->variant))
-            TRY(graph_pack(*out, caps));
-        TRY(graph_hoist(*out));
+        if (!half)
+            TRY(lay_out(*out, caps, q));
     }
+    if (half)
+        TRY(graph_half(*out, !q->weights));
+    if (half || !q->no_fusion)
+        TRY(graph_hoist(*out));
 out:
     return err;
 }
@@ -175,12 +207,10 @@ out:
 static int plan_on_paper(struct ocelli_plan *p, const struct ocelli_graph *g,
                          const struct ocelli_plan_params *q)
 {
-    struct caps own = *device_caps(p->dev);
-    const struct caps *caps = &own;
+    const struct caps own = plan_caps(p->dev, q), *caps = &own;
     struct graph *whole = NULL;
     struct plan_tuned tuned = {0};
     int err;
-    own.exact = q->exact;
     if (q->memory_cap && (q->no_reuse || q->no_fusion))
         TRY(fail(OCELLI_ERR_INVALID, "plan: a memory cap needs fusion and memory that is used again"));
     TRY(plan_rewrite(&p->g, g, caps, q));

@@ -6,7 +6,10 @@
 
 #include "graph/passes.h"
 
-/* Fails: the graph's own status, MEMORY. */
+/* What the plan may take from the device: q's wishes with it. */
+struct caps plan_caps(const struct ocelli_device *dev, const struct ocelli_plan_params *q);
+
+/* Fails: the graph's own status, MEMORY; INVALID, UNSUPPORTED (storage). */
 int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
                  const struct ocelli_plan_params *q);
 

@@ -17,6 +17,13 @@ int ocelli_tune_problems(struct ocelli_device *dev, const char *const *problem, 
     return tuner_run(dev, &who, &(struct tune_request){.problem = problem, .n = n}, p, out);
 }
 
+int ocelli_tune_verify(struct ocelli_device *dev, const struct ocelli_tune_params *p,
+                       struct ocelli_tune_verdict **out, int *n)
+{
+    const struct tune_device who = tune_device_of(dev);
+    return tuner_verify(dev, &who, p, out, n);
+}
+
 int ocelli_tune_kernel(struct ocelli_device *dev, const char *spec, const char *folder,
                        const char *source, const struct ocelli_tune_params *p,
                        struct ocelli_tune_result **out)

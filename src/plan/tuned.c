@@ -36,13 +36,36 @@ struct tune_device tune_device_of(const struct ocelli_device *dev)
 
 #define QUICK_SECONDS 30
 #define FULL_SECONDS 600
+/* A candidate that takes so long must not take all of QUICK's time. */
+#define QUICK_COMPILE 10
+#define QUICK_RUN 5
+
+/* The device's listeners behind the tuner's, which have one `user` for both. */
+static bool tell_device(void *user, const struct ocelli_tune_progress *p)
+{
+    void *listener;
+    bool (*tuning)(void *, const struct ocelli_tune_progress *) = device_tuning(user, &listener);
+    return !tuning || tuning(listener, p);
+}
+
+static void log_device(void *user, enum ocelli_log_level level, const char *message)
+{
+    log_to(device_log(user), level, "%s", message);
+}
 
 /* Tunes what the book does not know of. What goes wrong here is no reason not to run. */
 static int tune_unknown(struct plan_tuned *t, struct ocelli_device *dev, const struct graph *g,
-                        double seconds)
+                        enum ocelli_effort effort)
 {
     const struct tune_device who = tune_device_of(dev);
-    const struct ocelli_tune_params p = {.budget = seconds};
+    const bool quick = effort == OCELLI_EFFORT_QUICK;
+    const struct log *log = device_log(dev);
+    const struct ocelli_tune_params p = {.budget = quick ? QUICK_SECONDS : FULL_SECONDS,
+                                         .compile_seconds = quick ? QUICK_COMPILE : 0,
+                                         .run_seconds = quick ? QUICK_RUN : 0,
+                                         .progress = tell_device,
+                                         .log = log_device,
+                                         .user = dev};
     struct ocelli_tune_result *r = NULL;
     struct problem_list l = {0};
     int err, unknown = 0;
@@ -60,11 +83,14 @@ static int tune_unknown(struct plan_tuned *t, struct ocelli_device *dev, const s
         l.problem[i] = name;
         l.uses[unknown++] = l.uses[i];
     }
+    if (unknown > 0)
+        log_to(log, OCELLI_LOG_INFO, "tune: %d problems that nothing is known of, in %g seconds",
+               unknown, p.budget);
     if (unknown > 0 &&
         tuner_run(dev, &who,
                   &(struct tune_request){(const char *const *)l.problem, l.uses, unknown, NULL}, &p,
                   &r) != 0)
-        log_to(device_log(dev), OCELLI_LOG_WARNING, "tune: %s; going on without", ocelli_error());
+        log_to(log, OCELLI_LOG_WARNING, "tune: %s; going on without", ocelli_error());
     ocelli_tune_results_free(&r, unknown);
 out:
     problem_list_free(&l);
@@ -84,7 +110,7 @@ int plan_tuned_open(struct plan_tuned *t, struct ocelli_device *dev, const struc
         return 0;
     TRY(book_open(&t->book, &who, device_log(dev)));
     if (effort > OCELLI_EFFORT_DB) {
-        TRY(tune_unknown(t, dev, g, effort == OCELLI_EFFORT_QUICK ? QUICK_SECONDS : FULL_SECONDS));
+        TRY(tune_unknown(t, dev, g, effort));
         book_close(&t->book); /* it may have been opened before there was a database */
         TRY(book_open(&t->book, &who, device_log(dev)));
     }

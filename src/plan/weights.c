@@ -7,23 +7,34 @@
 #include "device/device.h"
 #include "formats/safetensors.h"
 
+/* Floats as halves, which may overwrite them. */
+static void halve(void *to, const float *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const _Float16 h = (_Float16)from[i];
+        memcpy((char *)to + i * sizeof(h), &h, sizeof(h));
+    }
+}
+
 int weights_add(struct ocelli_weights *w, const struct value *v, uint64_t seed,
                 struct ocelli_tensor **out)
 {
     int err;
     struct weight x = {.name = arena_str(&w->arena, v->name)};
-    size_t bytes = desc_bytes(&v->desc);
-    float *host = v->data ? NULL : malloc(bytes);
+    const size_t bytes = desc_bytes(&v->desc), count = (size_t)shape_count(&v->desc.shape);
+    float *host = v->data && !v->halved ? NULL : malloc(count * sizeof(float));
 
-    if (!v->data && !host)
+    if (!host && (!v->data || v->halved))
         TRY(fail_memory());
     if (!x.name)
         TRY(OCELLI_ERR_MEMORY);
     TRY(grow(&w->item, &w->cap, w->n + 1, sizeof(*w->item)));
     TRY(ocelli_tensor_create(&x.tensor, w->dev, v->desc.dtype, &v->desc.shape));
     w->item[w->n++] = x;
-    if (host)
+    if (!v->data)
         initial_values(v, seed, host);
+    if (v->halved)
+        halve(host, v->data ? v->data : host, count);
     TRY(ocelli_tensor_write(x.tensor, host ? host : v->data, bytes));
     if (out)
         *out = x.tensor;

@@ -1,6 +1,7 @@
 #include "train/eval.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +61,8 @@ int evaluator_init(struct evaluator *e, struct ocelli_device *dev, const char *n
     }
     TRY(ocelli_graph_status(e->graph));
     TRY(ocelli_plan_create(&e->plan, dev, e->graph,
-                           &(struct ocelli_plan_params){.weights = w, .variant = p->variant}));
+                           &(struct ocelli_plan_params){
+                               .weights = w, .variant = p->variant, .storage = p->storage}));
     TRY(feed_init(&e->feed, &(struct feed_params){.dev = &dev, .plan = &e->plan, .lanes = 1,
                                                  .outputs = outputs, .n_outputs = n}));
 out:
@@ -180,7 +182,7 @@ int ocelli_trained_read(const char *dir, struct ocelli_trained *out)
     int err = 0;
     struct safetensors *st = NULL;
     char *path = NULL;
-    const char *net;
+    const char *net, *words;
     struct ocelli_trained t = {0};
     const struct {
         const char *key;
@@ -198,6 +200,8 @@ int ocelli_trained_read(const char *dir, struct ocelli_trained *out)
         goto out;
     }
     strcpy(t.net, net);
+    words = safetensors_meta(st, "preprocess");
+    snprintf(t.preprocess, sizeof(t.preprocess), "%s", words ? words : "");
     for (size_t i = 0; i < COUNT(fields); i++) {
         int64_t v;
         TRY(checkpoint_number(st, path, fields[i].key, 1, 1 << 20, &v));

@@ -1,4 +1,6 @@
 /* The files of a training directory. */
+#include <math.h>
+
 #include <ocelli/onnx.h>
 
 #include "base/err.h"
@@ -6,14 +8,15 @@
 #include "train/run.h"
 
 /* The network as it predicts, with a batch that is left open. */
-static int write_model(struct run *r)
+static int write_model(struct run *r, const char *path)
 {
     int err;
     struct ocelli_graph *g = NULL;
     struct ocelli_net_params net = r->net;
     net.batch = 1;
     TRY(ocelli_net(&g, r->p.net, &net));
-    TRY(ocelli_onnx_save(g, r->lane[0].weights, r->model, "N"));
+    ocelli_graph_set_preprocess(g, r->preprocess);
+    TRY(ocelli_onnx_save(g, r->lane[0].weights, path, "N"));
 out:
     ocelli_graph_destroy(&g);
     return err;
@@ -27,9 +30,17 @@ int run_save(struct run *r)
     if (r->p.log_gradients)
         TRY(gradlog_flush(&r->gradients, r->norms));
     TRY(checkpoint_save(r->checkpoint, &r->words, &r->at, r->lane[0].weights));
-    TRY(write_model(r));
+    TRY(write_model(r, r->model));
 out:
     return err;
+}
+
+static bool best_so_far(const struct history *h)
+{
+    for (int i = 0; i < h->n - 1; i++)
+        if (h->row[i].test_accuracy >= h->row[h->n - 1].test_accuracy)
+            return false;
+    return h->n > 0 && isfinite(h->row[h->n - 1].test_accuracy);
 }
 
 int run_write_curves(struct run *r)
@@ -37,6 +48,8 @@ int run_write_curves(struct run *r)
     int err = 0;
     if (!r->p.out_dir)
         return 0;
+    if (r->p.keep_best && r->at.step == 0 && best_so_far(&r->at.history))
+        TRY(write_model(r, r->best));
     TRY(metrics_write(r->metrics, &r->at.history));
     TRY(curves_write(r->curves, r->title, &r->at.history));
     if (r->p.log_gradients)

@@ -31,6 +31,7 @@ struct run {
     struct ocelli_net_params net; /* its batch: of one run on one device */
     struct schedule schedule;
     struct pairs words; /* what makes it this run and no other */
+    char preprocess[256]; /* how its images are prepared */
     struct lane *lane;
     int lanes;
     /* Where a batch comes in parts. */
@@ -42,7 +43,7 @@ struct run {
     struct gradlog gradients;
     struct position at;
     int64_t epoch_steps, all_steps; /* in an epoch; in all epochs, by which the schedule counts */
-    char *checkpoint, *model, *metrics, *curves, *labels, *norms, *norm_curves, *title;
+    char *checkpoint, *model, *best, *metrics, *curves, *labels, *norms, *norm_curves, *title;
     struct arena arena;
     double start, epoch_start;
     double step_loss;                  /* of the step's batches taken so far */
@@ -62,7 +63,7 @@ void run_free(struct run *r);
 
 /* Checkpoint, model and what was logged. */
 int run_save(struct run *r);
-/* Metrics and curves. */
+/* Metrics and curves; the network if the last epoch was its best one and that is to be kept. */
 int run_write_curves(struct run *r);
 /* At the very start, so that a directory that cannot be written is noticed before the work, and an
  * older run's checkpoint is not taken for this one's. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <ocelli/preprocess.h>
+
 #include "base/err.h"
 #include "base/file.h"
 #include "data/dataset.h"
@@ -90,6 +92,20 @@ static int add_data(struct pairs *w, const char *key, const struct ocelli_datase
     return err;
 }
 
+/* As the loader does it: a folder's pictures cover the size that they are kept at, of which the
+ * middle is taken. */
+static void describe_images(struct run *r)
+{
+    const struct ocelli_dataset *ds = r->train;
+    const struct ocelli_preprocess_params p = {.channels = ds->info.channels,
+                                               .resize = {ds->height, ds->width},
+                                               .keep_ratio = ds->folder != NULL,
+                                               .crop = {ds->info.height, ds->info.width},
+                                               .scale = 1 / 255.0f};
+    ocelli_preprocess_print(&p, r->preprocess, sizeof(r->preprocess));
+    pairs_add(&r->words, "preprocess", "%s", r->preprocess);
+}
+
 /* Epochs matter to what a run computes only through a schedule that depends on them: a run with a
  * constant learning rate can be made longer. */
 static int describe(struct run *r)
@@ -125,6 +141,7 @@ static int describe(struct run *r)
         pairs_add(w, "schedule_epochs", "any");
     else
         pairs_add(w, "schedule_epochs", "%d", p->epochs);
+    describe_images(r);
     TRY(add_data(w, "data", r->train));
     if (r->test)
         TRY(add_data(w, "test_data", r->test));
@@ -141,6 +158,7 @@ static int name_files(struct run *r)
         char **path;
         const char *file;
     } files[] = {{&r->checkpoint, "checkpoint"},    {&r->model, "model.onnx"},
+                 {&r->best, "best.onnx"},
                  {&r->metrics, "metrics.csv"},      {&r->curves, "curves.svg"},
                  {&r->labels, "labels.txt"},        {&r->norms, "gradients.csv"},
                  {&r->norm_curves, "gradients.svg"}};

@@ -125,7 +125,7 @@ static int consider(void *user, const struct tune_winner *w)
     const double d = a->near ? distance(a->book->kind, w->kind) : 0;
     int tv[MAX_TUNABLES];
     if (!v || (a->only && v != a->only) || isinf(d) || (a->best >= 0 && d >= a->best) ||
-        !setting_parse(w->setting, v, tv) || (v->applicable && !v->applicable(a->p, caps)) ||
+        !setting_parse(w->setting, v, tv) || !variant_applies(v, a->p, caps) ||
         (v->valid && !v->valid(a->p, caps, tv)) || !same_source(a, v, tv, w->source))
         return 0;
     a->best = d;

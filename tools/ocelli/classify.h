@@ -10,7 +10,7 @@ enum { SOFTMAX_AUTO, SOFTMAX_YES, SOFTMAX_NO };
 
 struct classify_args {
     const char *labels, *preprocess, *variant;
-    int top, softmax, input[4];
+    int top, softmax, storage, input[4];
     bool drop_alpha;
 };
 
@@ -25,6 +25,7 @@ struct classify {
     struct ocelli_port in, out;
     struct ocelli_preprocess_params prepare;
     char words[256]; /* the same for people */
+    bool guessed;    /* nothing was said of how the network was trained */
     struct labels labels;
     char labels_path[PATH_MAX];
     int classes;

@@ -97,12 +97,6 @@ void classify_table(const struct classify *s, const char *file, const struct oce
     fflush(stdout);
 }
 
-/* Nothing was said of how a file's network was trained. */
-static bool is_guess(const struct classify *s)
-{
-    return !s->args->preprocess && s->m.onnx;
-}
-
 void classify_introduce(const struct classify *s)
 {
     char text[SHAPE_TEXT];
@@ -111,7 +105,7 @@ void classify_introduce(const struct classify *s)
         return;
     out("%s takes %s. Pictures are prepared by\n%s%s\n\n", s->m.net.net,
         shape_text(&s->in.shape, text), s->words,
-        !is_guess(s) ? "" : " (a guess from that size: --preprocess says otherwise)");
+        !s->guessed ? "" : " (a guess from that size: --preprocess says otherwise)");
 }
 
 void classify_conclude(const struct classify *s)
@@ -120,7 +114,7 @@ void classify_conclude(const struct classify *s)
         return;
     out("Probabilities are %s.\n",
         s->softmax ? "the softmax of what the network gives" : "what the network gives");
-    if (is_guess(s) && s->likeliest < UNLIKELY)
+    if (s->guessed && s->likeliest < UNLIKELY)
         out("It is sure of nothing: it may be trained on pictures prepared in another way. Try\n"
             "--preprocess caffe, keras, [-1,1] or unit.\n");
 }

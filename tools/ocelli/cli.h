@@ -126,6 +126,8 @@ void progress_clear(void);
 void progress_end(void);
 /* A device's listener: a line while its programs are compiled, also where no bar was begun. user: struct cli. */
 void progress_building(void *user, int done, int n);
+/* The same while a plan is tuned; stops that when interrupted. */
+bool progress_tuning(void *user, const struct ocelli_tune_progress *p);
 
 /* Receives the library's messages. */
 void cli_log(void *user, enum ocelli_log_level level, const char *message);
@@ -143,6 +145,7 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out);
 int devices_get(struct cli *cli, int n, struct ocelli_device **out);
 /* Writes the trace, if one was asked for, and closes. The status, or EXIT_FAILED. */
 int device_done(struct cli *cli, struct ocelli_device **dev, int status);
+int devices_done(struct cli *cli, struct ocelli_device **dev, int n, int status);
 const char *device_type_name(enum ocelli_device_type type);
 
 /* Is there a network of that name? Else prints which there are. */
@@ -158,6 +161,9 @@ struct model {
     int n_arrays;
 };
 int model_find(const char *name, struct model *out);
+/* How pictures become the model's input: as asked for, as it was trained, or NULL: nobody said. */
+const char *model_preprocess(const struct model *m, const struct ocelli_graph *g,
+                             const char *asked);
 /* What pictures the model takes: channels, height, width. An exit status. */
 int model_image(const struct model *m, int image[3]);
 /* Sets batch and extents from --input; all zero: leaves the network's own. */
@@ -169,6 +175,18 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out);
 /* Weights of a graph: the trained ones, the file's, or new ones from the seed. */
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
                   const struct ocelli_graph *g, struct ocelli_weights **out);
+
+/* The same for a plan of its own, which makes those of a file or a seed itself: NULL then, and less memory. */
+int model_plan_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                       const struct ocelli_graph *g, struct ocelli_weights **out);
+
+/* An entry for a table of options; an enum ocelli_dtype lies at `at`. */
+extern const char *const storage_words[];
+#define STORAGE_OPTION(at)                                                                         \
+    {"storage", OPT_WORD, (at), .words = storage_words, .arg = "TYPE",                             \
+     .help = "weights and feature maps in memory: f16 takes half of it (default f32)"}
+/* What the option's word means. */
+enum ocelli_dtype storage_type(int word);
 
 /* As ocelli_eval() for an .onnx file, whose first output scores the classes; pixels (0 to 255) are
  * multiplied by `scale`. An exit status. */

@@ -9,8 +9,9 @@
 #define WARM_UP_RUNS 3
 
 struct bench_args {
-    int batch, runs;
+    int batch, runs, storage;
     bool train, layers;
+    uint64_t cap;
     const char *variant;
 };
 
@@ -25,8 +26,11 @@ static const struct option_spec options[] = {
      .help = "runs to measure after the warm-up (default 50)"},
     {"layers", OPT_FLAG, offsetof(struct bench_args, layers),
      .help = "a row for every launch, with its time on the device"},
+    {"memory-cap", OPT_SIZE, offsetof(struct bench_args, cap), .arg = "BYTES",
+     .help = "use no more of the device (also 500M, 2G): compute values twice"},
     {"variant", OPT_TEXT, offsetof(struct bench_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct bench_args, storage)),
     {0},
 };
 
@@ -37,6 +41,7 @@ struct bench {
     double busy;                       /* ms of processor time a run, of all threads */
     double flops;
     struct ocelli_plan_memory mem;
+    uint64_t held;    /* the most memory that the device held at once */
     double *layer_ms; /* medians, one a step */
     json_t *losses;   /* mean loss of each step of the warm-up, where there is one */
 };
@@ -140,7 +145,11 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
 {
     double start = now_seconds();
     int err = ocelli_plan_create(&b->plan, b->dev, g,
-                                 &(struct ocelli_plan_params){.weights = w, .variant = a->variant});
+                                 &(struct ocelli_plan_params){.weights = w,
+                                                              .seed = cli->seed,
+                                                              .variant = a->variant,
+                                                              .storage = storage_type(a->storage),
+                                                              .memory_cap = a->cap});
 
     if (err)
         return err;
@@ -161,42 +170,65 @@ static int measure(struct cli *cli, const struct bench_args *a, const struct oce
     if ((err = time_runs(b, a->runs)) == 0 && a->layers)
         err = bench_layers(b->plan, b->dev, &b->layer_ms);
     progress_end();
+    struct ocelli_device_stats stats;
+    ocelli_device_get_stats(b->dev, &stats);
+    b->held = stats.bytes_peak;
     return err;
+}
+
+static int report_json(const struct cli *cli, const struct bench_args *a, const struct model *m,
+                       const struct bench *b)
+{
+    const struct {
+        const char *key;
+        double value;
+    } number[] = {
+        {"median_ms", b->median},
+        {"min_ms", b->min},
+        {"p90_ms", b->p90},
+        {"busy_ms", b->busy},
+        {"gflops", bench_giga(b->flops, b->median)},
+        {"setup_ms", b->setup_ms},
+        {"images_per_second", 1e3 * a->batch / b->median},
+    };
+    json_t *layers = json_array(), *kinds = json_array();
+    json_t *d = json_pack("{s:s, s:s, s:i, s:b, s:s, s:i}", "model", m->net.net, "device",
+                          ocelli_device_get_info(b->dev)->name, "batch", a->batch, "train",
+                          (int)a->train, "storage", storage_words[a->storage], "runs", a->runs);
+    int err = 0;
+
+    for (size_t i = 0; i < sizeof(number) / sizeof(number[0]); i++)
+        json_object_set_new(d, number[i].key, json_number(number[i].value));
+    json_object_set_new(d, "peak_bytes", json_integer((json_int_t)b->mem.peak));
+    json_object_set_new(d, "allocated_bytes", json_integer((json_int_t)b->held));
+    json_object_set(d, "losses", b->losses);
+    if (a->layers)
+        err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, layers, kinds);
+    json_object_set_new(d, "layers", layers);
+    json_object_set_new(d, "kinds", kinds);
+    if (err == 0)
+        return out_json(d);
+    json_decref(d);
+    return cli_failed(NULL, err);
 }
 
 static int report(const struct cli *cli, const struct bench_args *a, const struct model *m,
                   const struct bench *b)
 {
-    const struct ocelli_device_info *info = ocelli_device_get_info(b->dev);
-    json_t *layers = json_array(), *kinds = json_array();
     char peak[SIZE_TEXT];
     int err = 0;
 
-    if (cli->json) {
-        if (a->layers)
-            err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, layers, kinds);
-        if (err == 0)
-            return out_json(json_pack(
-                "{s:s, s:s, s:i, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:O, s:o, s:o}",
-                "model", m->net.net, "device", info->name, "batch", a->batch, "train",
-                (int)a->train, "runs", a->runs, "median_ms", json_number(b->median), "min_ms",
-                json_number(b->min), "p90_ms", json_number(b->p90), "busy_ms", json_number(b->busy),
-                "gflops", json_number(bench_giga(b->flops, b->median)), "setup_ms",
-                json_number(b->setup_ms), "images_per_second",
-                json_number(1e3 * a->batch / b->median), "peak_bytes", (json_int_t)b->mem.peak,
-                "losses", b->losses, "layers", layers, "kinds", kinds));
-    } else {
-        out("%s, batch %d, %s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
-            a->train ? "training step" : "prediction", b->median, b->min, b->p90);
-        if (!cli->quiet)
-            out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
-                1e3 * a->batch / b->median, bench_giga(b->flops, b->median), b->setup_ms,
-                size_text((double)b->mem.peak, peak), a->runs, info->name);
-        if (a->layers)
-            err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, NULL, NULL);
-    }
-    json_decref(layers);
-    json_decref(kinds);
+    if (cli->json)
+        return report_json(cli, a, m, b);
+    out("%s, batch %d, %s%s: median %.3f ms, min %.3f, p90 %.3f\n", m->net.net, a->batch,
+        a->train ? "training step" : "prediction",
+        storage_type(a->storage) == OCELLI_F16 ? " in f16" : "", b->median, b->min, b->p90);
+    if (!cli->quiet)
+        out("%.0f images/s, %.2f GFLOP/s, set-up %.0f ms, peak memory %s; %d runs on %s\n",
+            1e3 * a->batch / b->median, bench_giga(b->flops, b->median), b->setup_ms,
+            size_text((double)b->mem.peak, peak), a->runs, ocelli_device_get_info(b->dev)->name);
+    if (a->layers)
+        err = bench_show_layers(cli, b->plan, b->dev, b->layer_ms, NULL, NULL);
     return err ? cli_failed(NULL, err) : EXIT_DONE;
 }
 
@@ -223,7 +255,7 @@ static int run(struct cli *cli, const void *args)
         status = cli_error("bench: the null device cannot run anything");
         goto out;
     }
-    if ((status = model_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
+    if ((status = model_plan_weights(cli, &m, b.dev, g, &w)) != EXIT_DONE)
         goto out;
     err = measure(cli, a, g, w, &b);
     status = err ? cli_failed(NULL, err) : report(cli, a, &m, &b);

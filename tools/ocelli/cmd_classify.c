@@ -29,6 +29,7 @@ static const struct option_spec options[] = {
      .help = "ignore opacity (default: transparent parts are white)"},
     {"variant", OPT_TEXT, ARG(variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(ARG(storage)),
     {0},
 };
 #undef ARG
@@ -76,13 +77,13 @@ static int check(struct classify *s)
     return s->score && s->p && s->order ? EXIT_DONE : cli_error("%s: out of memory", s->m.net.net);
 }
 
-/* What trains here divides by 255; of files nothing is known but the input's size. */
 static int find_preprocessing(struct classify *s)
 {
-    const char *how = s->args->preprocess ? s->args->preprocess : s->m.onnx ? NULL : "unit";
+    const char *how = model_preprocess(&s->m, s->g, s->args->preprocess);
     int err = ocelli_preprocess_parse(&s->prepare, how, &s->in.shape);
 
-    if (err == OCELLI_ERR_INVALID)
+    s->guessed = !how;
+    if (err == OCELLI_ERR_INVALID && s->args->preprocess)
         return cli_usage("--%s", ocelli_error());
     if (err)
         return cli_failed(s->m.net.net, err);
@@ -127,11 +128,14 @@ static int prepare(struct classify *s)
     if ((status = load(s)) != EXIT_DONE || (status = check(s)) != EXIT_DONE ||
         (status = find_preprocessing(s)) != EXIT_DONE || (status = find_labels(s)) != EXIT_DONE ||
         (status = device_get(s->cli, false, &s->dev)) != EXIT_DONE ||
-        (status = model_weights(s->cli, &s->m, s->dev, s->g, &s->w)) != EXIT_DONE)
+        (status = model_plan_weights(s->cli, &s->m, s->dev, s->g, &s->w)) != EXIT_DONE)
         return status;
     err = ocelli_plan_create(
         &s->plan, s->dev, s->g,
-        &(struct ocelli_plan_params){.weights = s->w, .variant = s->args->variant});
+        &(struct ocelli_plan_params){.weights = s->w,
+                                     .seed = s->cli->seed,
+                                     .variant = s->args->variant,
+                                     .storage = storage_type(s->args->storage)});
     return err ? cli_failed(s->m.net.net, err) : EXIT_DONE;
 }
 

@@ -1,6 +1,7 @@
 /* ocelli doctor: is everything there, and does it compute right? */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,6 +123,14 @@ static bool cache_path(char *buf, size_t size)
     return true;
 }
 
+/* The library's own names; the folder may hold other things. */
+static bool is_entry(const char *name)
+{
+    const size_t len = strspn(name, "0123456789abcdef");
+
+    return len == 32 && strcmp(name + len, ".bin") == 0;
+}
+
 static void count_entries(const char *path, int *n, double *bytes)
 {
     DIR *dir = opendir(path);
@@ -129,11 +138,10 @@ static void count_entries(const char *path, int *n, double *bytes)
     *n = 0;
     *bytes = 0;
     for (struct dirent *e; dir && (e = readdir(dir));) {
-        char file[2 * PATH_MAX];
         struct stat st;
 
-        snprintf(file, sizeof(file), "%s/%s", path, e->d_name);
-        if (lstat(file, &st) != 0 || !S_ISREG(st.st_mode))
+        if (!is_entry(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode))
             continue;
         ++*n;
         *bytes += (double)st.st_size;
@@ -147,7 +155,7 @@ static void check_cache(struct report *r)
     char path[PATH_MAX], size[SIZE_TEXT], room[SIZE_TEXT];
     struct statvfs fs;
     struct stat st;
-    const char *off = getenv("OCELLI_CACHE");
+    const char *off = getenv("OCELLI_CACHE"), *limit = getenv("OCELLI_CACHE_SIZE");
     double bytes;
     int n;
 
@@ -178,9 +186,11 @@ static void check_cache(struct report *r)
     if (access(path, W_OK | X_OK) != 0)
         check(r, "cache", STATUS_WARN, "%s: %s", path, strerror(errno));
     else if (statvfs(path, &fs) == 0)
-        check(r, "cache", fs.f_bavail ? STATUS_OK : STATUS_WARN, "%s: %d files, %s; %s free", path,
-              n, size_text(bytes, size),
-              size_text((double)fs.f_bavail * (double)fs.f_frsize, room));
+        check(r, "cache", fs.f_bavail ? STATUS_OK : STATUS_WARN,
+              "%s: %d programs, %s (kept below OCELLI_CACHE_SIZE, %s); %s free; rm %s/*.bin "
+              "empties it",
+              path, n, size_text(bytes, size), limit && *limit ? limit : "256M unless set",
+              size_text((double)fs.f_bavail * (double)fs.f_frsize, room), path);
 }
 
 /* ---- Tuning ---- */

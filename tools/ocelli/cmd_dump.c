@@ -4,7 +4,7 @@
 #include "cli.h"
 
 struct dump_args {
-    int input[4];
+    int input[4], storage;
     bool train, no_fusion;
     const char *variant;
 };
@@ -17,6 +17,7 @@ static const struct option_spec options[] = {
      .help = "one launch an operation, as the network was written"},
     {"variant", OPT_TEXT, offsetof(struct dump_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct dump_args, storage)),
     {0},
 };
 
@@ -79,7 +80,8 @@ static int run(struct cli *cli, const void *args)
     err = ocelli_plan_create(&plan, dev, g,
                              &(struct ocelli_plan_params){.seed = cli->seed,
                                                           .no_fusion = a->no_fusion,
-                                                          .variant = a->variant});
+                                                          .variant = a->variant,
+                                                          .storage = storage_type(a->storage)});
     status = err ? cli_failed(NULL, err) : print_plan(cli, plan);
 out:
     ocelli_plan_destroy(&plan);

@@ -7,7 +7,7 @@
 struct eval_args {
     struct data_args data;
     const char *variant;
-    int batch, top;
+    int batch, top, storage;
     float scale;
 };
 
@@ -23,6 +23,7 @@ static const struct option_spec options[] = {
      .help = "what pixels (0 to 255) are multiplied by for an .onnx file (default 1/255)"},
     {"variant", OPT_TEXT, offsetof(struct eval_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct eval_args, storage)),
     {0},
 };
 
@@ -81,7 +82,9 @@ static int run(struct cli *cli, const void *args)
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         goto out;
     if (m.onnx) {
-        struct ocelli_eval_params p = {a->batch, a->top, a->variant, NULL, on_progress, &start};
+        struct ocelli_eval_params p = {.batch = a->batch, .top = a->top, .variant = a->variant,
+                                       .storage = storage_type(a->storage), .progress = on_progress,
+                                       .user = &start};
 
         progress_begin(cli);
         interrupt_catch();
@@ -102,6 +105,7 @@ static int run(struct cli *cli, const void *args)
                       &(struct ocelli_eval_params){.batch = a->batch,
                                                    .top = a->top,
                                                    .variant = a->variant,
+                                                   .storage = storage_type(a->storage),
                                                    .progress = on_progress,
                                                    .user = &start},
                       &r);

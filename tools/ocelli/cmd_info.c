@@ -5,7 +5,7 @@
 #include "cli.h"
 
 struct info_args {
-    int input[4];
+    int input[4], storage;
     bool train;
     uint64_t cap;
 };
@@ -17,6 +17,7 @@ static const struct option_spec options[] = {
      .help = "the memory of a training step instead of a prediction"},
     {"memory-cap", OPT_SIZE, offsetof(struct info_args, cap), .arg = "BYTES",
      .help = "..planned below so many bytes (also 500M, 2G), by computing values twice"},
+    STORAGE_OPTION(offsetof(struct info_args, storage)),
     {0},
 };
 
@@ -50,7 +51,7 @@ static int layer_table(const struct cli *cli, const struct ocelli_graph *g, json
 }
 
 /* Plans on the device asked for, or on none at all: a prediction must not need an accelerator. */
-static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
+static int predict(struct cli *cli, const struct ocelli_graph *g, const struct info_args *a,
                    struct ocelli_plan_memory *mem, struct ocelli_device_info *info)
 {
     struct ocelli_device *dev = NULL;
@@ -63,7 +64,9 @@ static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
         return status;
     *info = *ocelli_device_get_info(dev);
     err = ocelli_plan_create(&plan, dev, g,
-                             &(struct ocelli_plan_params){.seed = cli->seed, .memory_cap = cap});
+                             &(struct ocelli_plan_params){.seed = cli->seed,
+                                                          .memory_cap = a->cap,
+                                                          .storage = storage_type(a->storage)});
     if (err)
         status = cli_failed(NULL, err);
     else
@@ -73,7 +76,8 @@ static int predict(struct cli *cli, const struct ocelli_graph *g, uint64_t cap,
 }
 
 static void print_totals(const struct cli *cli, const struct ocelli_graph *g, int64_t macs,
-                         const struct ocelli_plan_memory *mem, const char *device)
+                         const struct ocelli_plan_memory *mem, const char *device,
+                         const char *storage)
 {
     char peak[SIZE_TEXT], weights[SIZE_TEXT], io[SIZE_TEXT], arena[SIZE_TEXT], scratch[SIZE_TEXT];
 
@@ -87,19 +91,20 @@ static void print_totals(const struct cli *cli, const struct ocelli_graph *g, in
     if (mem->recomputed)
         out("                operations that run twice to save memory: %d\n", mem->recomputed);
     if (!cli->quiet)
-        out("planned for     %s\n", device);
+        out("planned for     %s, weights and feature maps in %s\n", device, storage);
 }
 
 static json_t *document(const struct model *m, const struct ocelli_graph *g, json_t *layers,
-                        int64_t macs, const struct ocelli_plan_memory *mem, const char *device)
+                        int64_t macs, const struct ocelli_plan_memory *mem, const char *device,
+                        const char *storage)
 {
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:s}", "model",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:s, s:s}", "model",
                      m->net.net, "layers", layers, "parameters",
                      (json_int_t)ocelli_graph_parameters(g), "macs", (json_int_t)macs, "peak_bytes",
                      (json_int_t)mem->peak, "memory", "weights", (json_int_t)mem->weights, "io",
                      (json_int_t)mem->io, "arena", (json_int_t)mem->arena, "scratch",
                      (json_int_t)mem->scratch, "live", (json_int_t)mem->live, "recomputed", mem->recomputed,
-                     "device", device);
+                     "device", device, "storage", storage);
 }
 
 static int run(struct cli *cli, const void *args)
@@ -122,13 +127,14 @@ static int run(struct cli *cli, const void *args)
         goto out;
     if (a->train && (status = model_graph(&m, true, &step)) != EXIT_DONE)
         goto out;
-    if ((status = predict(cli, step ? step : g, a->cap, &mem, &info)) != EXIT_DONE)
+    if ((status = predict(cli, step ? step : g, a, &mem, &info)) != EXIT_DONE)
         goto out;
     if (cli->json) {
-        status = out_json(document(&m, g, layers, macs, &mem, info.name));
+        status = out_json(document(&m, g, layers, macs, &mem, info.name,
+                                   storage_words[a->storage]));
         layers = NULL;
     } else {
-        print_totals(cli, g, macs, &mem, info.name);
+        print_totals(cli, g, macs, &mem, info.name, storage_words[a->storage]);
     }
 out:
     json_decref(layers);

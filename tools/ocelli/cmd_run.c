@@ -11,7 +11,7 @@
 struct run_args {
     struct text_list input;
     const char *output, *variant;
-    int batch;
+    int batch, storage;
     bool no_fusion;
 };
 
@@ -26,6 +26,7 @@ static const struct option_spec options[] = {
      .help = "one launch an operation, as the network was written"},
     {"variant", OPT_TEXT, offsetof(struct run_args, variant), .arg = "LIST",
      .help = "use these kernels where they apply: ref, or conv2d/direct,gemm/ref"},
+    STORAGE_OPTION(offsetof(struct run_args, storage)),
     {0},
 };
 
@@ -257,12 +258,14 @@ static int run(struct cli *cli, const void *args)
     }
     if ((status = device_get(cli, false, &dev)) != EXIT_DONE)
         goto out;
-    if ((status = model_weights(cli, &m, dev, g, &w)) != EXIT_DONE)
+    if ((status = model_plan_weights(cli, &m, dev, g, &w)) != EXIT_DONE)
         goto out;
     err = ocelli_plan_create(&plan, dev, g,
                              &(struct ocelli_plan_params){.weights = w,
+                                                          .seed = cli->seed,
                                                           .no_fusion = a->no_fusion,
-                                                          .variant = a->variant});
+                                                          .variant = a->variant,
+                                                          .storage = storage_type(a->storage)});
     status = err ? cli_failed(NULL, err) : fill(plan, g, &f);
     if (status != EXIT_DONE)
         goto out;

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "train_session.h"
 
@@ -58,6 +60,8 @@ static const struct option_spec options[] = {
      .help = "how weights start (default: the network's own)"},
     {"checkpoint-steps", OPT_LONG, ARG(checkpoint_steps), 1, 1e15, .arg = "N",
      .help = "also save every N batches (default: after each epoch)"},
+    {"keep-best", OPT_FLAG, ARG(keep_best),
+     .help = "also write best.onnx: the network after its best epoch"},
     {"log-steps", OPT_TEXT, ARG(log_steps), .arg = "FILE",
      .help = "write every step's loss there, as CSV"},
     {"log-gradients", OPT_FLAG, ARG(log_gradients),
@@ -92,10 +96,27 @@ static int on_progress(void *user, const struct ocelli_train_progress *p)
     return interrupted();
 }
 
+/* Where a run goes on, the log does: rows of steps that are done again are cut off. */
+static void log_from(FILE *f, int64_t step)
+{
+    char line[64];
+    long end = 0;
+
+    while (fgets(line, sizeof(line), f) && strchr(line, '\n') &&
+           (end == 0 || strtoll(line, NULL, 10) < step))
+        end = ftell(f);
+    fseek(f, end, SEEK_SET);
+    if (ftruncate(fileno(f), end) == 0 && end == 0)
+        fprintf(f, "step,loss\n");
+}
+
 static void on_step(void *user, int64_t step, double loss)
 {
     struct session *s = user;
 
+    if (!s->logging)
+        log_from(s->steps, step);
+    s->logging = true;
     fprintf(s->steps, "%" PRId64 ",%.9g\n", step, loss);
 }
 
@@ -175,6 +196,7 @@ static int train(struct session *s)
         .memory_cap = a->cap,
         .seed = s->cli->seed,
         .out_dir = s->out,
+        .keep_best = a->keep_best,
         .resume = a->resume,
         .checkpoint_steps = a->checkpoint_steps,
         .variant = a->variant,
@@ -189,9 +211,13 @@ static int train(struct session *s)
     int err;
 
     if (a->log_steps) {
-        if (!(s->steps = fopen(a->log_steps, "w")))
+        bool on = a->resume && access(a->log_steps, F_OK) == 0;
+        if (!(s->steps = fopen(a->log_steps, on ? "r+" : "w")))
             return cli_error("%s: cannot write: %s", a->log_steps, strerror(errno));
-        fprintf(s->steps, "step,loss\n");
+        if (!on)
+            fprintf(s->steps, "step,loss\n");
+        s->logging = !on;
+        setvbuf(s->steps, NULL, _IOLBF, 0);
         p.step_done = on_step;
     }
     progress_begin(s->cli);
@@ -265,9 +291,7 @@ out:
     json_decref(s.epochs);
     ocelli_dataset_close(&s.train);
     ocelli_dataset_close(&s.test);
-    for (int d = 1; d < a->devices; d++)
-        ocelli_device_close(&dev[d]);
-    return device_done(cli, &dev[0], status);
+    return devices_done(cli, dev, a->devices, status);
 }
 
 const struct command cmd_train = {

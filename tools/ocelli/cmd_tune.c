@@ -17,7 +17,7 @@ static const struct option_spec options[] = {
     {"budget", OPT_FLOAT, offsetof(struct tune_args, budget), 1, 1e7, .arg = "SECONDS",
      .help = "time in all (default 60)"},
     {"candidates", OPT_INT, offsetof(struct tune_args, candidates), 1, 1e9, .arg = "N",
-     .help = "at most so many new candidates a problem"},
+     .help = "at most so many new candidates a problem; db verify: winners (20)"},
     {"strategy", OPT_TEXT, offsetof(struct tune_args, strategy), .arg = "NAME",
      .help = "auto, exhaustive, random, local, annealing, evolution, model"},
     {"values", OPT_TEXT, offsetof(struct tune_args, values), .arg = "LIST",
@@ -62,7 +62,7 @@ static const struct option_spec options[] = {
 static bool tell(void *user, const struct ocelli_tune_progress *p)
 {
     char left[TIME_TEXT];
-    (void)user;
+    tune_trace_add(user, p);
     double rest = p->budget > p->spent ? p->budget - p->spent : 0;
     double gain = p->total_ms > p->saved_ms ? p->total_ms / (p->total_ms - p->saved_ms) : 1;
     progress_show(p->spent / p->budget,
@@ -85,7 +85,7 @@ static json_t *result_json(const struct ocelli_tune_result *r)
 }
 
 static int print_results(const struct cli *cli, const struct ocelli_tune_result *r, int n,
-                         double before, double after)
+                         const struct tune_network *net)
 {
     double total = 0, best = 0;
     for (int i = 0; i < n; i++) {
@@ -96,15 +96,19 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
         json_t *list = json_array();
         for (int i = 0; i < n; i++)
             json_array_append_new(list, result_json(&r[i]));
-        return out_json(json_pack("{s:o, s:o, s:o, s:o, s:o}", "problems", list, "default_ms",
-                                  json_number(total), "best_ms", json_number(best),
-                                  "network_before_ms", json_number(before > 0 ? before : NAN),
-                                  "network_after_ms", json_number(after > 0 ? after : NAN)));
+        return out_json(json_pack(
+            "{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "problems", list, "default_ms",
+            json_number(total), "best_ms", json_number(best), "network_before_ms",
+            json_number(net->before > 0 ? net->before : NAN), "network_after_ms",
+            json_number(net->after > 0 ? net->after : NAN), "network_noise",
+            json_number(net->before > 0 ? net->noise : NAN), "reverted", net->reverted > 0));
     }
     for (int i = 0; i < n; i++) {
         bool none = !*r[i].variant;
         out("%s\n", r[i].problem);
-        if (none)
+        if (none && !*r[i].setting)
+            out("    there was no time for it\n");
+        else if (none)
             out("    the default is no good: %s\n", r[i].setting);
         else
             out("    %-8s %9.4f ms  %s %s\n    %-8s %9.4f ms  %s %s  (%.2fx)\n", "default",
@@ -116,15 +120,17 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
     }
     if (n > 1 && best > 0)
         out("\nall: %.3f ms by default, %.3f ms tuned (%.3fx)\n", total, best, total / best);
-    if (before > 0 && after > 0)
-        out("the network, in turn: %.3f ms by default, %.3f ms tuned (%.3fx)\n", before, after,
-            before / after);
+    if (net->before > 0)
+        out("the network, in turn: %.3f ms by default, %.3f ms tuned (%.3fx, noise %.1f %%)\n",
+            net->before, net->after, 1 / net->ratio, 100 * net->noise);
+    if (net->reverted)
+        out("slower as a whole: none of this is used, the defaults stay\n");
     return EXIT_DONE;
 }
 
 /* ---- What is tuned ---- */
 
-static int own_path(char *buf, size_t size)
+int own_path(char *buf, size_t size)
 {
     ssize_t n = readlink("/proc/self/exe", buf, size - 1);
     if (n <= 0)
@@ -170,7 +176,7 @@ static int tune_kernel(const struct tune_args *a, struct ocelli_device *dev,
 
 static int tune_network(const struct cli *cli, const struct tune_args *a, const struct model *m,
                         struct ocelli_device *dev, const struct ocelli_tune_params *p,
-                        struct ocelli_tune_result **r, int *n, double *before, double *after)
+                        struct ocelli_tune_result **r, int *n, struct tune_network *net)
 {
     struct ocelli_graph *g = NULL;
     int status = model_graph(m, a->train, &g);
@@ -180,7 +186,10 @@ static int tune_network(const struct cli *cli, const struct tune_args *a, const 
     if (err)
         status = cli_failed(NULL, err);
     else if (p->budget > 0)
-        status = tune_compare(cli, dev, g, a->busy, before, after);
+        status = tune_compare(cli, dev, g, a, net);
+    if (status == EXIT_DONE && net->slower &&
+        (err = ocelli_tune_revert(dev, a->database, *r, *n, &net->reverted)) != 0)
+        status = cli_failed("tune", err);
     ocelli_graph_destroy(&g);
     return status;
 }
@@ -208,11 +217,11 @@ static int list_problems(const struct cli *cli, const struct ocelli_tune_result 
 }
 
 static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocelli_device *dev,
-                         const struct ocelli_tune_params *p)
+                         const struct ocelli_tune_params *p, const struct tune_trace *trace)
 {
     struct ocelli_tune_result *r = NULL;
     struct model m;
-    double before = 0, after = 0;
+    struct tune_network net = {0};
     int n = cli->n_operands, status = EXIT_DONE, err;
 
     if (a->spec) {
@@ -223,16 +232,16 @@ static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocel
         status = err ? cli_failed("tune", err) : EXIT_DONE;
     } else if ((status = model_find(cli->operand[0], &m)) == EXIT_DONE) {
         m.net.params.batch = a->batch;
-        status = tune_network(cli, a, &m, dev, p, &r, &n, &before, &after);
+        status = tune_network(cli, a, &m, dev, p, &r, &n, &net);
     }
     progress_end();
     if (status == EXIT_DONE)
-        status = a->list ? list_problems(cli, r, n) : print_results(cli, r, n, before, after);
+        status = a->list ? list_problems(cli, r, n) : print_results(cli, r, n, &net);
     for (int i = 0; status == EXIT_DONE && i < n && a->record && r; i++)
         if ((err = ocelli_tune_record(dev, r[i].problem, a->database, a->record)) != 0)
             status = cli_failed("--record", err);
     if (status == EXIT_DONE && a->report && r)
-        status = tune_report_page(a, dev, r, n);
+        status = tune_report_page(a, dev, r, n, trace);
     ocelli_tune_results_free(&r, n);
     return status == EXIT_DONE && interrupted() ? EXIT_INTERRUPTED : status;
 }
@@ -241,6 +250,7 @@ static int run(struct cli *cli, const void *args)
 {
     const struct tune_args *a = args;
     struct ocelli_device *dev = NULL;
+    struct tune_trace trace = {0};
     char self[PATH_MAX];
     int status;
 
@@ -270,12 +280,13 @@ static int run(struct cli *cli, const void *args)
                                          .run_seconds = (double)a->timeout,
                                          .seed = cli->seed,
                                          .progress = tell,
-                                         .user = cli,
+                                         .user = &trace,
                                          .log = cli_log};
     interrupt_catch();
     progress_begin(cli);
     if ((status = device_get(cli, false, &dev)) == EXIT_DONE)
-        status = tune_operands(cli, a, dev, &p);
+        status = tune_operands(cli, a, dev, &p, &trace);
+    tune_trace_free(&trace);
     return device_done(cli, &dev, status);
 }
 

@@ -107,7 +107,7 @@ int eval_onnx(const struct model *m, struct ocelli_device *dev, const struct oce
     if ((status = load(&e, m, info, p->batch)) != EXIT_DONE ||
         (status = check(&e, m, info)) != EXIT_DONE)
         goto out;
-    err = ocelli_plan_create(&e.plan, dev, e.g, &(struct ocelli_plan_params){.variant = p->variant});
+    err = ocelli_plan_create(&e.plan, dev, e.g, &(struct ocelli_plan_params){.variant = p->variant, .storage = p->storage});
     start = now_seconds();
     while (!err && r->count < info->count) {
         int n = run_batch(&e, ds, r->count, scale);

@@ -1,8 +1,10 @@
 /* ocelli: the command-line tool. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <locale.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -35,6 +37,13 @@ static void overview(void)
  * enough here. */
 static void tune_environment(void)
 {
+    char self[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+    if (n > 0) { /* plans that are tuned want a worker: this program is one */
+        self[n] = '\0';
+        setenv("OCELLI_TUNE_WORKER", self, 0);
+    }
     if (getenv("OCELLI_NO_ENV"))
         return;
     setenv("POCL_AFFINITY", "1", 0);

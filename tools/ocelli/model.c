@@ -32,6 +32,8 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
         .log_user = cli,
         .building = progress_building,
         .building_user = cli,
+        .tuning = progress_tuning,
+        .tuning_user = cli,
     };
     int err;
 
@@ -71,18 +73,24 @@ int devices_get(struct cli *cli, int n, struct ocelli_device **out)
     return status;
 }
 
-int device_done(struct cli *cli, struct ocelli_device **dev, int status)
+int devices_done(struct cli *cli, struct ocelli_device **dev, int n, int status)
 {
-    if (*dev && cli->trace && (status == EXIT_DONE || status == EXIT_INTERRUPTED)) {
-        int err = ocelli_device_write_trace(*dev, cli->trace);
+    if (dev[n - 1] && cli->trace && (status == EXIT_DONE || status == EXIT_INTERRUPTED)) {
+        int err = ocelli_devices_write_trace(dev, n, cli->trace);
 
         if (err)
             status = cli_failed("--trace", err);
         else if (!cli->json && !cli->quiet)
             out("\nTimes of all device commands: %s (open it at ui.perfetto.dev)\n", cli->trace);
     }
-    ocelli_device_close(dev);
+    for (int d = 0; d < n; d++)
+        ocelli_device_close(&dev[d]);
     return status;
+}
+
+int device_done(struct cli *cli, struct ocelli_device **dev, int status)
+{
+    return devices_done(cli, dev, 1, status);
 }
 
 const char *device_type_name(enum ocelli_device_type type)
@@ -204,6 +212,8 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
     struct ocelli_net_params p = m->net.params;
     p.training = train;
     err = m->onnx ? load_onnx(m, out) : ocelli_net(out, m->net.net, &p);
+    if (err == 0 && m->dir && *m->net.preprocess)
+        ocelli_graph_set_preprocess(*out, m->net.preprocess);
     /* With the optimiser that `train` defaults to. */
     if (err == 0 && train)
         err = ocelli_optimize(*out, ocelli_net_loss(*out),
@@ -213,6 +223,13 @@ int model_graph(const struct model *m, bool train, struct ocelli_graph **out)
     cli_failed(NULL, err);
     ocelli_graph_destroy(out);
     return EXIT_FAILED;
+}
+
+const char *model_preprocess(const struct model *m, const struct ocelli_graph *g, const char *asked)
+{
+    const char *known = ocelli_graph_get_preprocess(g);
+
+    return asked ? asked : known ? known : m->onnx ? NULL : "unit";
 }
 
 int model_image(const struct model *m, int image[3])
@@ -228,6 +245,22 @@ int model_image(const struct model *m, int image[3])
         image[i] = picture ? (int)port.shape.dim[i + 1] : 0;
     ocelli_graph_destroy(&g);
     return EXIT_DONE;
+}
+
+const char *const storage_words[] = {"f32", "f16", NULL};
+
+enum ocelli_dtype storage_type(int word)
+{
+    static const enum ocelli_dtype types[] = {OCELLI_F32, OCELLI_F16};
+
+    return types[word];
+}
+
+int model_plan_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,
+                       const struct ocelli_graph *g, struct ocelli_weights **out)
+{
+    *out = NULL;
+    return m->dir ? model_weights(cli, m, dev, g, out) : EXIT_DONE;
 }
 
 int model_weights(const struct cli *cli, const struct model *m, struct ocelli_device *dev,

@@ -1,4 +1,5 @@
 /* The progress bar, the library's messages and interruption. */
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include "cli.h"
 
 #define REDRAW_SECONDS 0.1
+#define LINE_SECONDS 30 /* from one to the next where there is no terminal */
 #define MAX_BAR 40
 
 #define BUILDING_SECONDS 0.2 /* programs from the disk cache are ready before anybody could read it */
@@ -16,6 +18,7 @@
 /* There is one terminal, and so one bar. */
 static struct {
     bool on, shown;
+    bool lines; /* into a log, where that is wanted */
     double last;
     double building; /* when the first of some programs was ready */
 } bar;
@@ -25,6 +28,7 @@ void progress_begin(const struct cli *cli)
     const char *term = getenv("TERM");
 
     bar.on = !cli->quiet && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    bar.lines = !bar.on && cli->verbose;
     bar.shown = false;
     bar.last = -1e9;
 }
@@ -34,11 +38,17 @@ void progress_show(double fraction, const char *fmt, ...)
     char words[256], line[512];
     va_list ap;
 
-    if (!bar.on || now_seconds() - bar.last < REDRAW_SECONDS)
+    if ((!bar.on && !bar.lines) ||
+        now_seconds() - bar.last < (bar.on ? REDRAW_SECONDS : LINE_SECONDS))
         return;
     va_start(ap, fmt);
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
+    bar.last = now_seconds();
+    if (bar.lines) {
+        fprintf(stderr, "ocelli: %s\n", words);
+        return;
+    }
 
     /* The last column stays free: some terminals wrap when it is written. */
     int columns = terminal_width(STDERR_FILENO) - 1;
@@ -62,22 +72,37 @@ void progress_show(double fraction, const char *fmt, ...)
     fprintf(stderr, "\r%s\033[K", line);
     fflush(stderr);
     bar.shown = true;
-    bar.last = now_seconds();
 }
 
 void progress_building(void *user, int done, int n)
 {
-    bool own = !bar.on;
+    bool own = !bar.on && !bar.lines;
 
     if (done == 1)
         bar.building = now_seconds();
     if (own && done < n)
         progress_begin(user);
+    if (own)
+        bar.lines = false;
     if (now_seconds() - bar.building > BUILDING_SECONDS)
         progress_show((double)done / n, "compiling kernels  %d/%d", done, n);
     if (done == n)
         progress_clear();
+    if (own)
+        bar.on = false;
+}
+
+bool progress_tuning(void *user, const struct ocelli_tune_progress *p)
+{
+    char left[TIME_TEXT];
+    const bool own = !bar.on;
+
+    if (own)
+        progress_begin(user);
+    progress_show(p->spent / p->budget, "tuning  %d/%d problems  %s left at most", p->index + 1,
+                  p->count, time_text(fmax(p->budget - p->spent, 0), left));
     bar.on = !own;
+    return !interrupted();
 }
 
 void progress_clear(void)
@@ -85,15 +110,15 @@ void progress_clear(void)
     if (bar.shown) {
         fputs("\r\033[K", stderr);
         fflush(stderr);
+        bar.last = -1e9;
     }
     bar.shown = false;
-    bar.last = -1e9;
 }
 
 void progress_end(void)
 {
     progress_clear();
-    bar.on = false;
+    bar.on = bar.lines = false;
 }
 
 void cli_log(void *user, enum ocelli_log_level level, const char *message)

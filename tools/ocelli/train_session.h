@@ -11,7 +11,7 @@ struct train_args {
     int64_t steps, checkpoint_steps, warmup;
     uint64_t cap;
     float lr, momentum, weight_decay, smoothing, clip_norm, clip_value;
-    bool resume, decoupled, log_gradients;
+    bool resume, decoupled, log_gradients, keep_best;
 };
 
 /* What the callbacks share. */
@@ -22,7 +22,8 @@ struct session {
     struct ocelli_dataset *train, *test;
     struct ocelli_device **dev; /* args->devices of them */
     json_t *epochs;
-    FILE *steps; /* of --log-steps */
+    FILE *steps;  /* of --log-steps.. */
+    bool logging; /* ..which stands where the next row goes */
     bool headed;
 };
 

@@ -35,7 +35,7 @@ static double number_of(const json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-static int db_list(const struct cli *cli, const struct tune_args *a)
+static int db_list(struct cli *cli, const struct tune_args *a)
 {
     int status;
     json_t *rows = rows_of(a, false, &status), *row;
@@ -60,7 +60,7 @@ static void count(json_t *counts, const char *key)
                         json_integer(json_integer_value(json_object_get(counts, key)) + 1));
 }
 
-static int db_stats(const struct cli *cli, const struct tune_args *a)
+static int db_stats(struct cli *cli, const struct tune_args *a)
 {
     char path[PATH_MAX];
     json_t *statuses = json_object(), *devices = json_object(), *row;
@@ -102,7 +102,7 @@ static int db_stats(const struct cli *cli, const struct tune_args *a)
 
 /* ---- There and back ---- */
 
-static int db_export(const struct cli *cli, const struct tune_args *a)
+static int db_export(struct cli *cli, const struct tune_args *a)
 {
     char *text = NULL;
     int err = ocelli_tune_export(a->database,
@@ -138,7 +138,7 @@ static int tell_counts(const struct cli *cli, const struct ocelli_tune_counts *n
 
 #define IMPORT_MAX ((size_t)256 << 20)
 
-static int db_import(const struct cli *cli, const struct tune_args *a)
+static int db_import(struct cli *cli, const struct tune_args *a)
 {
     struct ocelli_tune_counts n;
     const char *path = cli->operand[2];
@@ -160,22 +160,109 @@ static int db_import(const struct cli *cli, const struct tune_args *a)
     return err ? cli_failed(path, err) : tell_counts(cli, &n);
 }
 
-static int db_merge(const struct cli *cli, const struct tune_args *a)
+static int db_merge(struct cli *cli, const struct tune_args *a)
 {
     struct ocelli_tune_counts n;
     int err = ocelli_tune_merge(a->database, cli->operand[2], &n);
     return err ? cli_failed(NULL, err) : tell_counts(cli, &n);
 }
 
-static int db_verify(const struct cli *cli, const struct tune_args *a)
+/* ---- Do winners hold? ---- */
+
+static int count_status(const struct ocelli_tune_verdict *v, int n, const char *status)
 {
+    int count = 0;
+    for (int i = 0; i < n; i++)
+        count += strcmp(v[i].status, status) == 0;
+    return count;
+}
+
+static int verdicts_json(const struct ocelli_tune_verdict *v, int n, int bad)
+{
+    json_t *rows = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "key", v[i].problem, "variant",
+                            v[i].variant, "setting", v[i].setting, "status", v[i].status, "why",
+                            v[i].why, "gain_then", json_number(v[i].gain_then), "gain_now",
+                            json_number(v[i].gain_now > 0 ? v[i].gain_now : NAN)));
+    return out_json(
+        json_pack("{s:b, s:o, s:i, s:i}", "sound", 1, "winners", rows, "looked_at", n, "bad", bad));
+}
+
+static void verdicts_text(const struct cli *cli, const struct ocelli_tune_verdict *v, int n)
+{
+    out("the file is sound; of %d winners for this device looked at, %d hold, %d are slower than "
+        "the default, %d wrong, %d stale, %d skipped\n",
+        n, count_status(v, n, "holds"), count_status(v, n, "slower"), count_status(v, n, "wrong"),
+        count_status(v, n, "stale"), count_status(v, n, "skipped"));
+    for (int i = 0; i < n; i++)
+        if (!cli->quiet || strcmp(v[i].status, "holds") != 0)
+            out("%-8s %s\n         %s %s: %s\n", v[i].status, v[i].problem, v[i].variant,
+                v[i].setting, v[i].why);
+}
+
+static bool verify_tell(void *user, const struct ocelli_tune_progress *p)
+{
+    (void)user;
+    progress_show(p->spent / p->budget, "%s", p->problem);
+    return !interrupted();
+}
+
+/* Wrong or slower ones are a failure; stale ones are not used by anybody. */
+static int verify_winners(struct cli *cli, const struct tune_args *a, struct ocelli_device *dev)
+{
+    struct ocelli_tune_verdict *v = NULL;
+    char self[PATH_MAX];
+    int n = 0, status = own_path(self, sizeof(self));
+    if (status != EXIT_DONE)
+        return status;
+    interrupt_catch();
+    progress_begin(cli);
+    int err = ocelli_tune_verify(dev,
+                                 &(struct ocelli_tune_params){.budget = (double)a->budget,
+                                                              .candidates = a->candidates,
+                                                              .worker = self,
+                                                              .database = a->database,
+                                                              .busy = a->busy,
+                                                              .compile_seconds = (double)a->timeout,
+                                                              .run_seconds = (double)a->timeout,
+                                                              .seed = cli->seed,
+                                                              .progress = verify_tell,
+                                                              .user = cli,
+                                                              .log = cli_log},
+                                 &v, &n);
+    progress_end();
+    if (err)
+        return cli_failed("tune db verify", err);
+    const int bad = count_status(v, n, "slower") + count_status(v, n, "wrong");
+    if (cli->json)
+        status = verdicts_json(v, n, bad);
+    else
+        verdicts_text(cli, v, n);
+    ocelli_tune_verdicts_free(&v, n);
+    if (status == EXIT_DONE && bad > 0)
+        status = cli_error("tune db verify: %d of %d winners %s hold: tune %s again", bad, n,
+                           bad == 1 ? "does not" : "do not", bad == 1 ? "it" : "them");
+    return status == EXIT_DONE && interrupted() ? EXIT_INTERRUPTED : status;
+}
+
+static int db_verify(struct cli *cli, const struct tune_args *a)
+{
+    struct ocelli_device *dev = NULL;
     int err = ocelli_tune_check(a->database);
     if (err)
         return cli_failed(NULL, err);
-    if (cli->json)
-        return out_json(json_pack("{s:b}", "sound", 1));
-    out("the file is sound\n");
-    return EXIT_DONE;
+    if (cli->device && strcmp(cli->device, "null") == 0) {
+        if (cli->json)
+            return out_json(json_pack("{s:b}", "sound", 1));
+        out("the file is sound\n");
+        return EXIT_DONE;
+    }
+    int status = device_get(cli, false, &dev);
+    if (status == EXIT_DONE)
+        status = verify_winners(cli, a, dev);
+    return device_done(cli, &dev, status);
 }
 
 int tune_db(struct cli *cli, const struct tune_args *a)
@@ -183,7 +270,7 @@ int tune_db(struct cli *cli, const struct tune_args *a)
     static const struct {
         const char *word;
         int files[2]; /* at least, at most */
-        int (*run)(const struct cli *cli, const struct tune_args *a);
+        int (*run)(struct cli *cli, const struct tune_args *a);
     } verbs[] = {{"list", {0, 0}, db_list},     {"export", {0, 1}, db_export},
                  {"import", {1, 1}, db_import}, {"merge", {1, 1}, db_merge},
                  {"verify", {0, 0}, db_verify}, {"stats", {0, 0}, db_stats}};

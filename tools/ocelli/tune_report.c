@@ -42,7 +42,9 @@ static void put_text(FILE *f, const char *s)
     }
 }
 
-static struct tried tried_of(const struct tune_args *a, const struct ocelli_tune_result *r)
+/* What this device has of it, by this driver. */
+static struct tried tried_of(const struct tune_args *a, const struct ocelli_device_info *info,
+                             const struct ocelli_tune_result *r)
 {
     struct tried t = {.rows = json_array(), .best = DBL_MAX};
     char *text = NULL, *save = NULL;
@@ -50,8 +52,11 @@ static struct tried tried_of(const struct tune_args *a, const struct ocelli_tune
         return t;
     for (char *s = strtok_r(text, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
         json_t *row = json_loads(s, 0, NULL);
-        double ms = ms_of(row);
-        if (strcmp(text_of(row, "row"), "result") == 0)
+        const bool ours = strcmp(text_of(row, "row"), "result") == 0 &&
+                          strcmp(text_of(row, "device"), info->name) == 0 &&
+                          strcmp(text_of(row, "driver"), info->driver) == 0;
+        double ms = ours ? ms_of(row) : 0;
+        if (ours)
             json_array_append(t.rows, row);
         if (ms > 0) {
             t.good++;
@@ -114,19 +119,30 @@ static void distribution(FILE *f, const struct tried *t, const struct ocelli_tun
             LEFT, HEIGHT + 16, t->best, WIDTH - 10, HEIGHT + 16, t->worst);
 }
 
-/* How much of the spread of the times' logarithms a parameter explains alone. */
-static double importance(const struct tried *t, const char *name)
+/* The word "NAME=.." of a setting; NULL: there is none. */
+static const char *word_of(const char *setting, const char *name)
+{
+    for (const char *s = setting; *s; s += strcspn(s, " "), s += strspn(s, " "))
+        if (strncmp(s, name, strlen(name)) == 0)
+            return s;
+    return NULL;
+}
+
+/* How much of the spread of the times' logarithms a parameter ("NAME=") explains alone, among the
+ * candidates of one variant. */
+static double importance(const struct tried *t, const char *variant, const char *name)
 {
     json_t *sum = json_object(), *row, *v;
     double all = 0, squares = 0, between = 0;
+    int count = 0;
     const char *key;
     size_t i;
     json_array_foreach(t->rows, i, row)
     {
         double ms = ms_of(row), y = log(fmax(ms, 1e-12));
-        const char *at = strstr(text_of(row, "setting"), name);
+        const char *at = word_of(text_of(row, "setting"), name);
         char word[96];
-        if (ms <= 0 || !at)
+        if (ms <= 0 || !at || strcmp(text_of(row, "variant"), variant) != 0)
             continue;
         snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " "), at);
         v = json_object_get(sum, word);
@@ -136,6 +152,7 @@ static double importance(const struct tried *t, const char *name)
         json_array_set_new(v, 1, json_integer(json_integer_value(json_array_get(v, 1)) + 1));
         all += y;
         squares += y * y;
+        count++;
     }
     json_object_foreach(sum, key, v)
     {
@@ -144,7 +161,7 @@ static double importance(const struct tried *t, const char *name)
         between += s * s / n;
     }
     json_decref(sum);
-    double mean = t->good ? all * all / t->good : 0, total = squares - mean;
+    double mean = count ? all * all / count : 0, total = squares - mean;
     return total > 1e-12 ? (between - mean) / total : 0;
 }
 
@@ -156,7 +173,7 @@ static void parameters(FILE *f, const struct tried *t, const struct ocelli_tune_
     while (*s && line < 12) {
         char name[64];
         snprintf(name, sizeof(name), "%.*s=", (int)strcspn(s, "= "), s);
-        double share = importance(t, name);
+        double share = importance(t, r->variant, name);
         fprintf(f,
                 "<rect class=\"bar\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"12\"/><text "
                 "x=\"%d\" y=\"%d\" "
@@ -195,9 +212,10 @@ static void rejections(FILE *f, const struct tried *t)
     json_decref(why);
 }
 
-static void section(FILE *f, const struct tune_args *a, const struct ocelli_tune_result *r)
+static void section(FILE *f, const struct tune_args *a, const struct ocelli_device_info *info,
+                    const struct ocelli_tune_result *r, const struct tune_trace *trace, int index)
 {
-    struct tried t = tried_of(a, r);
+    struct tried t = tried_of(a, info, r);
     fprintf(f, "<h2>");
     put_text(f, r->problem);
     fprintf(
@@ -209,6 +227,7 @@ static void section(FILE *f, const struct tune_args *a, const struct ocelli_tune
     fputc(' ', f);
     put_text(f, r->setting);
     fprintf(f, "</code></p>");
+    tune_curves(f, trace, index);
     if (t.good > 1) {
         distribution(f, &t, r);
         parameters(f, &t, r);
@@ -218,7 +237,7 @@ static void section(FILE *f, const struct tune_args *a, const struct ocelli_tune
 }
 
 int tune_report_page(const struct tune_args *a, struct ocelli_device *dev,
-                     const struct ocelli_tune_result *r, int n)
+                     const struct ocelli_tune_result *r, int n, const struct tune_trace *trace)
 {
     const struct ocelli_device_info *info = ocelli_device_get_info(dev);
     FILE *f = fopen(a->report, "we");
@@ -231,15 +250,18 @@ int tune_report_page(const struct tune_args *a, struct ocelli_device *dev,
         "border-top:1px solid "
         "#999;padding-top:1em}h3{font-size:.95em}svg{max-width:100%%;height:auto}"
         "text{font-size:11px;fill:#333}.axis{stroke:#333;fill:none}.bar{fill:#4a7fb5}"
-        ".default{stroke:#c60;stroke-width:2}.best{stroke:#080;stroke-width:2}td,th{text-align:"
-        "left;"
+        ".default{stroke:#c60;stroke-width:2}.best{stroke:#080;stroke-width:2}.grid{stroke:#ddd}"
+        ".stairs{stroke:#080;stroke-width:2;fill:none}.try{fill:#4a7fb5}.no{stroke:#c33;fill:none}"
+        "td,th{text-align:left;"
         "padding:.1em 1em .1em 0;vertical-align:top}</style><h1>ocelli tune</h1><p>");
     put_text(f, info->name);
     fprintf(f, ", driver ");
     put_text(f, info->driver);
     fprintf(f, "</p>");
+    if (n > 1)
+        tune_curve_of_all(f, trace);
     for (int i = 0; i < n; i++)
-        section(f, a, &r[i]);
+        section(f, a, info, &r[i], trace, i);
     fprintf(f, "</html>\n");
     bool ok = !ferror(f);
     ok = fclose(f) == 0 && ok;

@@ -144,11 +144,12 @@ static int load_picture(struct view *s)
     struct ocelli_graph *g = NULL;
     struct ocelli_plan *plan = NULL;
     struct ocelli_shape one = s->in.shape;
-    const char *words = v->args->preprocess ? v->args->preprocess : v->m.onnx ? NULL : "unit";
+    const char *words = model_preprocess(&v->m, v->g, v->args->preprocess);
     int err;
 
     one.dim[0] = 1;
-    if ((err = ocelli_preprocess_parse(&how, words, &one)) == OCELLI_ERR_INVALID)
+    err = ocelli_preprocess_parse(&how, words, &one);
+    if (err == OCELLI_ERR_INVALID && v->args->preprocess)
         return cli_usage("--%s", ocelli_error());
     if (err || (err = ocelli_image_read(&im, v->args->image, NULL)) != 0 ||
         (err = ocelli_graph_create(&g)) != 0)
