@@ -3,8 +3,8 @@
  * A work-item makes `rows` rows of `split` output blocks of one image (of one group of it). Input
  * blocks come `chunk` at a time, so that their weights stay in the second-level cache: the rows
  * that they need are copied to local memory with zeros around them, which leaves no edge to the
- * loops behind; sums wait in y between two chunks. FLAT, a 1x1 filter of stride 1 without padding,
- * needs no copy: the image is one row, and `rows` counts tiles.
+ * loops behind; sums wait in y for those of later chunks. FLAT, a 1x1 filter of stride 1 without
+ * padding, needs no copy: the image is one row, and `rows` counts tiles.
  *
  * Between the images of y lie `gap` floats of others.
  *
@@ -109,51 +109,56 @@ static inline void make_rows(__local float *u, __global const float *x, __global
 #endif
 
 /* acc += the products of nc input blocks. x is where the tile's first pixel begins; `row` and `col`
- * lead from tap to tap. */
+ * lead from tap to tap. Blocks and taps are one loop: each one more around the sums would take
+ * compilers as long again. */
 static inline void multiply(VF acc[PX][NV], XPTR x, __global const float *w, int nc, int kh, int kw,
                             int plane, int row, int col, int w_block AHEAD_PARAM PHASE_PARAMS)
 {
+    const int n = nc * kh * kw;
+    int r = 0, s = 0;
+#pragma unroll 1
+    for (int t = 0; t < n; t++) {
+        XPTR p = x + r * row + s * col;
 #ifdef PHASE
-    __global const float *filter = w;
+        __global const float *v_at = w + (r * w_row + s * w_col) * (X_BLOCK * VW);
+#else
+        __global const float *v_at = w + (size_t)t * (X_BLOCK * VW);
 #endif
 #pragma unroll 1
-    for (int c = 0; c < nc; c++, x += plane) {
-#pragma unroll 1
-        for (int r = 0; r < kh; r++) {
-#pragma unroll 1
-            for (int s = 0; s < kw; s++) {
-                XPTR p = x + r * row + s * col;
-#ifdef PHASE
-                w = filter + (c * w_taps + r * w_row + s * w_col) * (X_BLOCK * VW);
-#endif
-#pragma unroll 1
-                for (int i = 0; i < X_BLOCK; i++, w += VW) {
-                    VF v[NV];
+        for (int i = 0; i < X_BLOCK; i++, v_at += VW) {
+            VF v[NV];
 #if defined(FLAT) || defined(SEPARABLE)
-                    /* The next block's pixels: too short a run for the processor to see it coming.
-                     */
+            /* The next block's pixels: too short a run for the processor to see it coming. */
 #pragma unroll
-                    for (int k = 0; k < (PX + VW - 1) / VW; k++)
-                        fetch_line(p + plane + (i + k * VW) * VW);
+            for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                fetch_line(p + plane + (i + k * VW) * VW);
 #ifdef EPI_RESIDUAL
-                    if (c < NV)
+            if (t < NV)
 #pragma unroll
-                        for (int k = 0; k < (PX + VW - 1) / VW; k++)
-                            fetch_line(ahead + (size_t)c * ahead_step + (i + k * VW) * VW);
+                for (int k = 0; k < (PX + VW - 1) / VW; k++)
+                    fetch_line(ahead + (size_t)t * ahead_step + (i + k * VW) * VW);
 #endif
 #endif
 #pragma unroll
-                    for (int o = 0; o < NV; o++) {
-                        v[o] = vf_load(w + o * w_block);
-                        if (NV <= 2) /* more would cost more than they bring (measured) */
-                            fetch_line(w + o * w_block + 24 * VW);
-                    }
+            for (int o = 0; o < NV; o++) {
+                v[o] = vf_load(v_at + o * w_block);
+                if (NV <= 2) /* more would cost more than they bring (measured) */
+                    fetch_line(v_at + o * w_block + 24 * VW);
+            }
 #pragma unroll
-                    for (int k = 0; k < PX; k++)
+            for (int k = 0; k < PX; k++)
 #pragma unroll
-                        for (int o = 0; o < NV; o++)
-                            acc[k][o] = FMA((VF)(p[k * SW * X_BLOCK + i]), v[o], acc[k][o]);
-                }
+                for (int o = 0; o < NV; o++)
+                    acc[k][o] = FMA((VF)(p[k * SW * X_BLOCK + i]), v[o], acc[k][o]);
+        }
+        if (++s == kw) {
+            s = 0;
+            if (++r == kh) {
+                r = 0;
+                x += plane;
+#ifdef PHASE
+                w += w_taps * (X_BLOCK * VW);
+#endif
             }
         }
     }
@@ -243,12 +248,15 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                 for (int o = o_first; o < o_last; o += NV) {
                     /* The last group of blocks begins earlier, and stores only what is left. */
                     const int first = min(o, out_blocks - NV), skip = o - first, n = o_last - first;
-                    VF acc[PX][NV];
-                    __global float *to = y + y0 + ((size_t)first * area + place) * VW;
+                    VF acc[PX][NV], sum[NV][PX];
+#ifdef BIAS
+                    __global const float *bias = b + (group * out_blocks + first) * VW;
+#endif
+                    const size_t to = y0 + ((size_t)first * area + place) * VW;
 #pragma unroll
                     for (int k = 0; k < NV; k++) {
 #ifdef BIAS
-                        const VF start = vf_load(b + (group * out_blocks + first + k) * VW);
+                        const VF start = c0 > 0 ? (VF)(0.0f) : vf_load(bias + k * VW);
 #else
                         const VF start = (VF)(0.0f);
 #endif
@@ -256,41 +264,40 @@ conv2d_blocked_direct(__global float *restrict y, __global const float *restrict
                         for (int p = 0; p < PX; p++)
                             acc[p][k] = start;
                     }
-                    if (c0 > 0)
-#pragma unroll
-                        for (int k = 0; k < NV; k++)
-#pragma unroll
-                            for (int p = 0; p < PX; p++)
-                                if (k >= skip && k < n && p >= lo && p < hi)
-                                    acc[p][k] = vf_load(to + ((size_t)k * area + p * YS) * VW);
                     multiply(acc, xt, wc + (size_t)first * w_block, nc, TAPS_H, TAPS_W, plane,
                              dh * pitch, dw * X_BLOCK,
-                             w_block AHEAD(residual + (to - y), area * VW) PHASE_ARGS);
-                    const size_t at_y = y0 + ((size_t)first * area + place) * VW;
-                    const int left_out = skip + max(NV - n, 0) + lo + PX - hi;
-                    if (left_out == 0 && c0 + nc == in_blocks) {
+                             w_block AHEAD(residual + to, area * VW) PHASE_ARGS);
+                    if (nc == in_blocks && skip == 0 && n >= NV && hi - lo == PX) {
                         /* Most tiles: a comparison for each vector would take as long as 10 to 20
                          * steps of their sums. */
 #pragma unroll
                         for (int k = 0; k < NV; k++) {
 #pragma unroll
                             for (int p = 0; p < PX; p++) {
-                                const size_t at = at_y + ((size_t)k * area + p * YS) * VW;
-                                vf_store(epi_w(acc[p][k], at, 0 EPI_ARGS), y + at);
+                                const size_t at_y = to + ((size_t)k * area + p * YS) * VW;
+                                vf_store(epi_w(acc[p][k], at_y, 0 EPI_ARGS), y + at_y);
                             }
                         }
                         continue;
                     }
+                    /* The rest stays a loop, over a copy of the sums in memory: unrolled, with a
+                     * choice for each, it would take longer to compile than the products. */
 #pragma unroll
-                    for (int k = 0; k < NV; k++) {
+                    for (int k = 0; k < NV; k++)
 #pragma unroll
-                        for (int p = 0; p < PX; p++) {
-                            if (k < skip || k >= n || p < lo || p >= hi)
-                                continue;
-                            const size_t at = at_y + ((size_t)k * area + p * YS) * VW;
-                            vf_store(c0 + nc < in_blocks ? acc[p][k]
-                                                         : epi_w(acc[p][k], at, 0 EPI_ARGS),
-                                     y + at);
+                        for (int p = 0; p < PX; p++)
+                            sum[k][p] = acc[p][k];
+#pragma unroll 1
+                    for (int k = skip; k < min(n, NV); k++) {
+#pragma unroll 1
+                        for (int p = lo; p < hi; p++) {
+                            const size_t at_y = to + ((size_t)k * area + p * YS) * VW;
+                            VF v = sum[k][p];
+                            if (c0 > 0)
+                                v += vf_load(y + at_y);
+                            if (c0 + nc == in_blocks)
+                                v = epi_w(v, at_y, 0 EPI_ARGS);
+                            vf_store(v, y + at_y);
                         }
                     }
                 }

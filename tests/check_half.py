@@ -18,7 +18,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-ERROR = 0.01  # of the largest score: half rounds to 2^-11, each of up to 60 layers
+ERROR = 0.005  # of the largest score: half rounds to 2^-11, in each of up to 60 layers
 IMAGES = 200
 failed = 0
 scratch = tempfile.TemporaryDirectory()

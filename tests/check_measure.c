@@ -1,8 +1,10 @@
 /* Judging: relatives of problems, and verdicts on right and wrong candidates. */
+#include <math.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "measure/judge.h"
+#include "measure/task.h"
 #include "test.h"
 #include "tune/setting.h"
 #include "tune/space.h"
@@ -109,6 +111,24 @@ START_TEST(test_verdicts)
 }
 END_TEST
 
+/* What search may begin with what won for another problem. */
+START_TEST(test_distances)
+{
+    const char *a = "conv2d x=1x64x56x56 w=64x64x3x3 pad=1,1,1,1 bias=64 act=relu";
+    const double batch = problem_distance(a, "conv2d x=2x64x56x56 w=64x64x3x3 pad=1,1,1,1 bias=64 "
+                                             "act=relu");
+    const double act = problem_distance(a, "conv2d x=1x64x56x56 w=64x64x3x3 pad=1,1,1,1 bias=64");
+    const double other =
+        problem_distance(a, "conv2d x=1x512x7x7 w=512x512x3x3 pad=1,1,1,1 bias=64");
+    ck_assert(problem_distance(a, a) == 0);
+    ck_assert(batch > 0 && batch < act && act < other && isfinite(other));
+    ck_assert(problem_distance("kernel a N=4", "kernel a N=8") < 1);
+    ck_assert(isinf(problem_distance("kernel a N=4", "kernel b N=4")));
+    ck_assert(isinf(problem_distance("gemm a=4x4 b=4x4", "gemm_sgd a=4x4 b=4x4")));
+    ck_assert(isinf(problem_distance(a, "pool2d x=1x64x56x56")));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("measure");
@@ -118,6 +138,7 @@ int main(void)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, test_relatives);
     tcase_add_test(t, test_verdicts);
+    tcase_add_test(t, test_distances);
     suite_add_tcase(s, t);
     int status = run_suite(s);
     ocelli_device_close(&dev);

@@ -75,7 +75,7 @@ static struct tune_winner winner(const char *setting)
                                 .version = "0"};
 }
 
-#define GOOD "MR=4 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4"
+#define GOOD "MR=4 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2"
 
 static struct tune_db *opened(const char *name, enum db_mode mode)
 {
@@ -198,11 +198,12 @@ START_TEST(test_setting)
     int tv[MAX_TUNABLES];
     ck_assert(setting_parse(GOOD, v, tv));
     ck_assert_int_eq(tv[0], 4);
-    ck_assert_int_eq(tv[4], 256);
-    ck_assert(!setting_parse("MR=5 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4", v, tv)); /* no such value */
-    ck_assert(!setting_parse("MR=4 NV=2 PACK_A=1 PACK_B=2 KC=256", v, tv)); /* one is missing */
-    ck_assert(!setting_parse(GOOD " MB=4", v, tv));                         /* twice */
-    ck_assert(!setting_parse(GOOD " XX=4", v, tv));                         /* no such name */
+    ck_assert_int_eq(tv[2], 256);
+    ck_assert(
+        !setting_parse("MR=5 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2", v, tv)); /* no such value */
+    ck_assert(!setting_parse("MR=4 NV=2 KC=256 MB=4 NB=1 PACK_A=1", v, tv));    /* one is missing */
+    ck_assert(!setting_parse(GOOD " MB=4", v, tv));                             /* twice */
+    ck_assert(!setting_parse(GOOD " XX=4", v, tv));                             /* no such name */
 }
 END_TEST
 
@@ -236,7 +237,7 @@ START_TEST(test_layers)
     setenv("OCELLI_TUNING_DB", user, 1);
     setenv("OCELLI_SITE_DB", site, 1);
     ck_assert_str_eq(asked(&device, NULL), "");
-    const char *at_site = "MR=6 NV=1 PACK_A=1 PACK_B=1 KC=256 MB=4";
+    const char *at_site = "MR=6 NV=1 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=1";
     struct tune_winner w = winner(at_site);
     write_winner("site.db", &w);
     ck_assert_str_eq(asked(&device, NULL), at_site);
@@ -263,10 +264,10 @@ START_TEST(test_layers)
     w.source = "beef";
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
-    w = winner("MR=5 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4");
+    w = winner("MR=5 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2");
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
-    w = winner("MR=24 NV=4 PACK_A=1 PACK_B=2 KC=256 MB=4");
+    w = winner("MR=24 NV=4 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2");
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
     w = winner(GOOD);

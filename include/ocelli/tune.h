@@ -42,6 +42,8 @@ struct ocelli_tune_params {
     bool afresh;          /* try again what was tried; else it is only remembered */
     bool busy; /* compare processor time: for a device that is the processor, on a machine that
                   others use */
+    int jobs; /* processes that compile candidates before they are judged: while others are timed, or,
+                 on a CPU device, in turn with that; 0: as many as suit the device, 1: none */
     double compile_seconds, run_seconds; /* after which a candidate is given up (60 and 20) */
     uint64_t seed;
     ocelli_tune_progress_fn progress;
@@ -141,6 +143,11 @@ struct ocelli_tune_simulation {
 };
 OCELLI_API int ocelli_tune_simulate(const char *path, const char *strategy, int repeats,
                                     double fraction, uint64_t seed,
+                                    struct ocelli_tune_simulation *out);
+/* The same, starting from the best of another recorded space, as far as this one has it: how much
+ * is carried over from a problem to its relatives. */
+OCELLI_API int ocelli_tune_transfer(const char *path, const char *from, const char *strategy,
+                                    int repeats, double fraction, uint64_t seed,
                                     struct ocelli_tune_simulation *out);
 /* Writes what the database has for a problem on a device as a recorded space. */
 OCELLI_API int ocelli_tune_record(struct ocelli_device *dev, const char *problem,

@@ -376,6 +376,26 @@ int judge_check(struct judge *j, const struct candidate *k, struct verdict *v)
     return err;
 }
 
+int judge_prepare(struct judge *j, const struct candidate *k)
+{
+    int last = j->work->n_cases - 1, seen = 0, err = 0;
+    for (int c = 0; c <= last && !err; c++) {
+        struct launches l = {0};
+        const struct launches *list = &l;
+        if (c < last && seen >= CASES)
+            continue;
+        err = j->work->plan(j->work->user, c, k, &l);
+        if (err == OCELLI_ERR_UNSUPPORTED && c < last) {
+            err = 0;
+            continue;
+        }
+        err = err ? err : device_compile(j->dev, &list, 1);
+        launches_free(&l);
+        seen++;
+    }
+    return err;
+}
+
 /* ---- The judge ---- */
 
 static void no_stage(void *user, const char *what)

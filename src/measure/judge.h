@@ -41,6 +41,9 @@ void judge_destroy(struct judge **j);
  * when the judge himself cannot go on. */
 int judge_check(struct judge *j, const struct candidate *k, struct verdict *out);
 
+/* Compiles what judge_check() and judge_race() would, so that it is kept on disk; runs nothing. */
+int judge_prepare(struct judge *j, const struct candidate *k);
+
 struct race {
     double a_ms, b_ms; /* medians */
     double ratio;      /* median of b / a, round by round */

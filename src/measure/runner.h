@@ -7,6 +7,8 @@
  *     {"do":"race","a":["block","MR=4"],"b":[..],"rounds":5,"seconds":0.01,"limit":3.0,"busy":false}
  *                                       {"status":"ok","why":"","a_ms":..,"b_ms":..,"ratio":..,"spread":..}
  *
+ *     {"do":"prepare","variant":"block","setting":"MR=4 .."} {"status":"ok"}
+ *
  * and {"stage":"compile"}, "run" or "reference" before a reply, at which the clock of the time-out
  * starts anew. */
 #ifndef MEASURE_RUNNER_H
@@ -36,6 +38,11 @@ void runner_end(struct runner *r, double end);
 /* As the judge's, with STATUS_HANG, STATUS_CRASH and STATUS_STOPPED besides; fails only when no
  * worker can be had at all, or the problem is none. */
 int runner_check(struct runner *r, const struct candidate *k, struct verdict *out);
+/* Asks for a candidate's programs to be compiled and kept on disk, and does not wait. False: it
+ * cannot be asked, or nothing is kept on disk there. */
+bool runner_prepare(struct runner *r, const struct candidate *k);
+/* Waits for the answer to one of these; false: the worker is gone. */
+bool runner_hear(struct runner *r);
 int runner_race(struct runner *r, const struct candidate *a, const struct candidate *b,
                 const struct race_params *p, struct race *out);
 

@@ -20,6 +20,8 @@ struct tuner {
     struct tune_device who;
     struct tune_db *db;
     struct runner *runner; /* one for all: one worker a device */
+    struct ahead *ahead;   /* NULL: candidates are compiled where they are judged */
+    bool beside;           /* ..while others are timed, not in turn with that */
     char device[16];       /* the worker's */
     char *kind;
     double start;   /* clock */
@@ -69,7 +71,7 @@ struct task {
     struct known *known;
     int n_known, cap_known;
     int tried, rejected, remembered;
-    double last_ms; /* of the last candidate; 0: rejected */
+    double last_ms;           /* of the last candidate; 0: rejected */
     struct recalled recalled; /* the best of what the database has.. */
     double recalled_ms;       /* ..and its time then, 0: nothing */
     /* The default and the best so far. */
@@ -110,6 +112,17 @@ int task_search(struct task *t, double deadline);
 int task_finish(struct task *t, double seconds);
 /* Is there anything for a last race? */
 bool task_is_better(const struct task *t);
+
+/* Places to begin at, the nearest first (start.c). */
+#define TASK_STARTS 3
+struct task_start {
+    double distance;
+    int contest, point[SPACE_PARAMS];
+};
+int task_starts(struct task *t, struct task_start *list, int *n);
+/* How unlike each other two problems are; infinity: nothing can be learnt for one from the other.
+ */
+double problem_distance(const char *a, const char *b);
 
 /* Tells the listener; false: stop. */
 bool tuner_tell(struct task *t);

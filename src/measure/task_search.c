@@ -8,14 +8,15 @@
 #include <ocelli/version.h>
 
 #include "base/clock.h"
-#include "measure/task.h"
-#include "tune/strategy.h"
+#include "measure/ahead.h"
+#include "measure/hunter.h"
 
 #define SLOW 3.0       /* times the best, after which a candidate is stopped */
 #define ROUNDS_FIRST 3 /* of a candidate */
 #define ROUNDS_AGAIN 7 /* of one that seems to be better than the best */
 #define ROUND_SECONDS 0.01
 #define STALE_LIMIT 40 /* candidates without a better one, after which others may have the time */
+#define AHEAD_LEAST 8  /* candidates for which compilers are worth starting */
 #define FAR 3.0        /* times the best, the most that candidates are timed against */
 #define WORTH 0.01     /* what a winner must gain at least */
 #define RIVAL \
@@ -131,14 +132,7 @@ out:
     return err;
 }
 
-struct hunter {
-    struct task *t;
-    const struct contest *c;
-    bool whole; /* the strategy is to see everything */
-    int err;
-};
-
-static bool is_over(const struct hunter *h)
+bool hunter_is_over(const struct hunter *h)
 {
     const struct task *t = h->t;
     const int most = t->tuner->p.candidates;
@@ -146,38 +140,59 @@ static bool is_over(const struct hunter *h)
            (most > 0 && t->tried - t->remembered >= most) || (!h->whole && t->stale > STALE_LIMIT);
 }
 
-static double eval(void *user, const int *point)
+/* Strategies that start anew ask again: by name, that is quickly answered. */
+static bool remember(struct hunter *h, const char *setting, uint64_t launches, double cost)
+{
+    h->err = task_known_add(h->t, h->c->name, setting, launches, cost);
+    return true;
+}
+
+bool hunter_knows(struct hunter *h, const int *point, struct tried *k, double *cost)
+{
+    int tv[MAX(SPACE_PARAMS, MAX_TUNABLES)] = {0};
+    *k = (struct tried){0};
+    space_values(&h->c->space, point, tv);
+    task_setting(h->t, h->c, tv, &k->setting);
+    if (k->setting.failed ||
+        (!k->setting.s && (text_add(&k->setting, "%s", ""), k->setting.failed))) {
+        h->err = fail_memory();
+        return false;
+    }
+    const struct known *known = task_known(h->t, h->c->name, k->setting.s, 0);
+    *cost = known ? known->cost : INFINITY;
+    if (known)
+        return true;
+    /* What the planner refuses was never a candidate. */
+    if (task_plan(h->t, h->c, tv, &k->launches, k->source) != 0)
+        return remember(h, k->setting.s, 0, INFINITY);
+    known = task_known(h->t, h->c->name, k->setting.s, k->launches);
+    if (!known)
+        return false;
+    *cost = known->cost;
+    return remember(h, k->setting.s, k->launches, *cost);
+}
+
+void tried_free(struct tried *k)
+{
+    text_free(&k->setting);
+}
+
+double hunter_eval(void *user, const int *point)
 {
     struct hunter *h = user;
     struct task *t = h->t;
-    struct text setting = {0};
     struct verdict v;
-    int tv[MAX(SPACE_PARAMS, MAX_TUNABLES)] = {0}, err = 0;
+    struct tried k;
     double cost = NAN, spread;
-    uint64_t launches;
-    char source[33];
-    space_values(&h->c->space, point, tv);
-    task_setting(t, h->c, tv, &setting);
-    if (setting.failed)
-        TRY(fail_memory());
-    const struct candidate k = {h->c->name, setting.s};
-    const struct known *known = task_known(t, k.variant, k.setting, 0);
-    if (!known) {
-        /* What the planner refuses was never a candidate. */
-        if (task_plan(t, h->c, tv, &launches, source) != 0) {
-            cost = INFINITY;
-            goto out;
-        }
-        known = task_known(t, k.variant, k.setting, launches);
-    }
-    if (known) {
-        cost = known->cost;
+    int err = 0;
+    if (hunter_knows(h, point, &k, &cost))
         goto out;
-    }
-    if (is_over(h))
+    cost = NAN;
+    if (hunter_is_over(h))
         goto out;
+    const struct candidate candidate = {h->c->name, k.setting.s};
     t->stale++;
-    TRY(judge_candidate(t, &k, &v, &cost, &spread));
+    TRY(judge_candidate(t, &candidate, &v, &cost, &spread));
     if (is_stopped(&v)) {
         cost = NAN;
         goto out;
@@ -185,17 +200,14 @@ static double eval(void *user, const int *point)
     t->tried++;
     t->rejected += isinf(cost) != 0;
     t->last_ms = isinf(cost) ? 0 : cost;
-    TRY(put_result(t, &k, source, &v, cost, spread));
-    TRY(task_known_add(t, k.variant, k.setting, launches, cost));
+    TRY(put_result(t, &candidate, k.source, &v, cost, spread));
+    TRY(task_known_add(t, candidate.variant, candidate.setting, k.launches, cost));
     if (!tuner_tell(t))
         t->tuner->stopped = true;
 out:
-    text_free(&setting);
-    if (err) {
-        h->err = err;
-        return NAN;
-    }
-    return cost;
+    tried_free(&k);
+    h->err = h->err ? h->err : err;
+    return h->err ? NAN : cost;
 }
 
 /* ---- The problem ---- */
@@ -283,17 +295,42 @@ out:
 static int search_contest(struct task *t, const struct contest *c, double deadline)
 {
     const char *strategy = t->tuner->p.strategy;
-    struct hunter h = {t, c, .whole = strategy && strcmp(strategy, "exhaustive") == 0};
+    struct hunter h = {.t = t, .c = c, .whole = strategy && strcmp(strategy, "exhaustive") == 0};
     struct search s = {.space = &c->space,
-                       .eval = eval,
+                       .eval = hunter_eval,
                        .user = &h,
                        .seed = t->tuner->p.seed + (uint64_t)t->passes,
                        .start = c->start[0] < 0 ? NULL : c->start};
     int err;
     t->deadline = deadline;
     t->stale = 0;
-    TRY(search_run(&s, strategy));
+    if (t->tuner->ahead && space_size(&c->space) >= AHEAD_LEAST) {
+        ahead_use(t->tuner->ahead, t->kernel ? NULL : t->problem, t->spec);
+        TRY(hunter_search_ahead(&h, &s, strategy));
+    } else {
+        TRY(search_run(&s, strategy));
+    }
     err = h.err;
+out:
+    return err;
+}
+
+/* What won elsewhere. The search begins at the best of it, where that beats the default's place. */
+static int try_starts(struct task *t, double *ms)
+{
+    struct task_start start[TASK_STARTS];
+    int n, err;
+    TRY(task_starts(t, start, &n));
+    for (int i = 0; i < n && !t->tuner->stopped; i++) {
+        struct contest *c = &t->contest[start[i].contest];
+        struct hunter h = {.t = t, .c = c, .whole = true};
+        const double cost = hunter_eval(&h, start[i].point);
+        TRY(h.err);
+        if (!(cost < ms[start[i].contest]))
+            continue;
+        ms[start[i].contest] = cost;
+        memcpy(c->start, start[i].point, sizeof(c->start));
+    }
 out:
     return err;
 }
@@ -301,16 +338,20 @@ out:
 int task_search(struct task *t, double deadline)
 {
     double ms[TASK_VARIANTS], start = clock_seconds();
+    for (int i = 0; i < TASK_VARIANTS; i++)
+        ms[i] = INFINITY;
     int err = 0, before = t->tried;
     task_use(t);
     /* The other variants' defaults first: most are out of the question after that. */
     for (int i = 0; i < t->n_contests && !t->tuner->stopped; i++) {
-        struct hunter h = {t, &t->contest[i], true, 0};
+        struct hunter h = {.t = t, .c = &t->contest[i], .whole = true};
         t->deadline = deadline;
         ms[i] = t->contest[i].start[0] < 0 ? (t->contest[i].space.n ? t->best_ms : INFINITY)
-                                           : eval(&h, t->contest[i].start);
+                                           : hunter_eval(&h, t->contest[i].start);
         TRY(h.err);
     }
+    if (t->passes == 0)
+        TRY(try_starts(t, ms));
     int rivals = 0;
     for (int i = 0; i < t->n_contests; i++)
         rivals += ms[i] <= RIVAL * t->best_ms;

@@ -2,11 +2,13 @@
 #include "measure/tuner.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "measure/ahead.h"
 #include "measure/task.h"
 #include "tune/strategy.h"
 
@@ -138,6 +140,14 @@ out:
     return err;
 }
 
+/* What is in work then is given up. */
+static void end_at(struct tuner *u, double end)
+{
+    runner_end(u->runner, end);
+    if (u->ahead)
+        ahead_end(u->ahead, end);
+}
+
 static double saved(const struct task *t)
 {
     return task_is_better(t) ? t->uses * (t->default_ms - t->best_ms) : 0;
@@ -154,7 +164,7 @@ static int finish_all(struct tuner *u)
     if (!done)
         return fail_memory();
     u->finishing = true;
-    runner_end(u->runner, now + left);
+    end_at(u, now + left);
     for (int i = 0; i < u->n_tasks; i++)
         better += task_is_better(&u->task[i]);
     /* Half of the time for compiling and for finding out how many runs make a round. */
@@ -177,7 +187,7 @@ static int search_all(struct tuner *u)
 {
     const double end = u->start + u->p.budget * (1 - LAST_SHARE);
     int err = 0;
-    runner_end(u->runner, end);
+    end_at(u, end);
     const double enough = u->start + u->p.budget * BEGIN_SHARE;
     for (int i = 0; i < u->n_tasks && !u->stopped && (i == 0 || clock_seconds() < enough); i++)
         TRY(task_begin(&u->task[i]));
@@ -217,14 +227,28 @@ static void set_defaults(struct tuner *u, const struct ocelli_tune_params *p)
     u->p.worker = u->p.worker ? u->p.worker : worker && *worker ? worker : "ocelli";
 }
 
-static int open_runner(struct tuner *u)
+/* How many processes may compile besides: all that there are where the device is these processors,
+ * in turn with the timing; else, meanwhile, all but the one that the timing needs. */
+static int compilers(const struct tuner *u)
 {
-    return runner_create(&u->runner, &(struct runner_params){.program = u->p.worker,
-                                                             .device = u->device,
-                                                             .compile_s = u->p.compile_seconds,
-                                                             .run_s = u->p.run_seconds,
-                                                             .go_on = go_on,
-                                                             .user = u});
+    cpu_set_t set;
+    const int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+    const int most = u->beside ? n - 1 : n > 1 ? n : 0;
+    return u->p.jobs == 0 ? most : u->p.jobs == 1 ? 0 : u->p.jobs;
+}
+
+static int open_runners(struct tuner *u)
+{
+    const struct runner_params p = {.program = u->p.worker,
+                                    .device = u->device,
+                                    .compile_s = u->p.compile_seconds,
+                                    .run_s = u->p.run_seconds,
+                                    .go_on = go_on,
+                                    .user = u};
+    u->beside = u->info->type != OCELLI_DEVICE_CPU;
+    const int n = compilers(u);
+    int err = runner_create(&u->runner, &p);
+    return !err && n > 0 ? ahead_create(&u->ahead, &p, n) : err;
 }
 
 int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_device *who,
@@ -248,7 +272,7 @@ int tuner_open(struct tuner *u, struct ocelli_device *dev, const struct tune_dev
     kind = (struct text){0};
     snprintf(u->device, sizeof(u->device), "%d", u->info->index);
     TRY(open_database(u, mode));
-    TRY(open_runner(u));
+    TRY(open_runners(u));
 out:
     text_free(&kind);
     return err;
@@ -260,6 +284,7 @@ void tuner_close(struct tuner *u)
         task_free(&u->task[i]);
     free(u->task);
     runner_destroy(&u->runner);
+    ahead_destroy(&u->ahead);
     db_close(&u->db);
     free(u->kind);
     *u = (struct tuner){0};

@@ -54,8 +54,7 @@ static int plan(void *user, int c, const struct candidate *k, struct launches *o
     else if (!setting_parse(k->setting, v, tv))
         return fail(OCELLI_ERR_INVALID, "%s/%s: \"%s\" is no setting of it", p->op->name, v->name,
                     k->setting);
-    if (k &&
-        (!variant_applies(v, p, s->caps) || (v->valid && !v->valid(p, s->caps, tv))))
+    if (k && (!variant_applies(v, p, s->caps) || (v->valid && !v->valid(p, s->caps, tv))))
         return fail(OCELLI_ERR_UNSUPPORTED, "%s/%s: not for this problem", p->op->name, v->name);
     TRY(problem_plan(p, s->caps, v, tv, out));
 out:

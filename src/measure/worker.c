@@ -1,16 +1,13 @@
 /* The worker: runner.h has the protocol. */
 #include <jansson.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <ocelli/tune.h>
 
+#include "base/child.h"
 #include "measure/judge.h"
 
 struct worker {
@@ -69,7 +66,8 @@ static int do_open(struct worker *w, const json_t *q)
 out:
     if (err)
         return answer_error(w, err);
-    return answer(w, json_pack("{s:i}", "cases", w->work->n_cases));
+    return answer(w, json_pack("{s:i, s:b}", "cases", w->work->n_cases, "keeps",
+                               device_keeps_programs(w->dev)));
 }
 
 static int do_check(struct worker *w, const json_t *q)
@@ -81,6 +79,14 @@ static int do_check(struct worker *w, const json_t *q)
         return answer_error(w, err);
     return answer(w, json_pack("{s:s, s:s, s:f}", "status", v.status, "why", v.why, "error",
                                bounded(v.error)));
+}
+
+/* What comes of it is found out when it is checked. */
+static int do_prepare(struct worker *w, const json_t *q)
+{
+    const struct candidate k = {text_of(q, "variant"), text_of(q, "setting")};
+    (void)judge_prepare(w->judge, &k);
+    return answer(w, json_pack("{s:s}", "status", "ok"));
 }
 
 static struct candidate candidate_of(const json_t *q, const char *key)
@@ -118,6 +124,8 @@ static int serve(struct worker *w, const char *line)
         err = do_open(w, q);
     else if (strcmp(what, "check") == 0 && w->judge)
         err = do_check(w, q);
+    else if (strcmp(what, "prepare") == 0 && w->judge)
+        err = do_prepare(w, q);
     else if (strcmp(what, "race") == 0 && w->judge)
         err = do_race(w, q);
     else
@@ -130,17 +138,11 @@ static int serve(struct worker *w, const char *line)
 int ocelli_tune_worker(void)
 {
     struct worker w = {.in = stdin};
-    struct rlimit none = {0, 0};
     char *line = NULL;
     size_t cap = 0;
-    int err = 0, fd = dup(1);
-    /* With whoever asked: an orphan would go on computing. No core file of every candidate that
-     * crashes. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &none);
-    /* What drivers and kernels print must not be taken for answers. */
-    if (fd < 0 || dup2(2, 1) < 0 || !(w.out = fdopen(fd, "w")))
-        return fail(OCELLI_ERR_IO, "tuning worker: no output");
+    int err = child_serve(&w.out);
+    if (err)
+        return err;
     while (!err && getline(&line, &cap, w.in) > 0)
         err = serve(&w, line);
     free(line);

@@ -8,10 +8,12 @@
 #include "plan/tuned.h"
 #include "tune/setting.h"
 
-/* Its winner is there, and is not the default. */
+/* Its winner is there, and is not the default; what is known of that one's time. */
 static int is_other(void *user, const struct tune_winner *w)
 {
-    const struct ocelli_tune_result *r = user;
+    struct ocelli_tune_result *r = user;
+    if (r->default_ms <= 0)
+        r->default_ms = w->default_ms;
     return strcmp(w->variant, r->default_variant) != 0 ||
            strcmp(w->setting, r->default_setting) != 0;
 }
@@ -72,7 +74,7 @@ int ocelli_tune_revert(struct ocelli_device *dev, const char *database,
         if (other < 0)
             TRY(other);
         if (other > 0) {
-            TRY(revert_one(db, &who, kind.s, &r[i]));
+            TRY(revert_one(db, &who, kind.s, &one));
             ++*reverted;
         }
     }

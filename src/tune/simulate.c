@@ -49,24 +49,56 @@ static double median(double *x, int n)
     return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
 }
 
-int ocelli_tune_simulate(const char *path, const char *strategy, int repeats, double fraction,
-                         uint64_t seed, struct ocelli_tune_simulation *out)
+/* The best of another space, as near as this one has its values. False: that is no candidate here.
+ */
+static bool carry_over(const struct record *to, const struct record *from, int *point)
 {
-    struct record *r = NULL;
+    int best[SPACE_PARAMS] = {0}, tv[SPACE_PARAMS];
+    for (uint64_t k = 0; k < (uint64_t)space_size(&from->space); k++)
+        if (from->ms[k] == from->best)
+            space_unrank(&from->space, k, best);
+    space_values(&from->space, best, tv);
+    for (int i = 0; i < to->space.n; i++) {
+        int at = 0;
+        while (at < from->space.n &&
+               strcmp(from->space.param[at].name, to->space.param[i].name) != 0)
+            at++;
+        if (at == from->space.n)
+            return false;
+        point[i] = 0;
+        for (int v = 1; v < to->space.param[i].n; v++)
+            if (fabs(log((double)to->space.param[i].values[v] / tv[at])) <
+                fabs(log((double)to->space.param[i].values[point[i]] / tv[at])))
+                point[i] = v;
+    }
+    return space_valid(&to->space, point);
+}
+
+static int simulate(const char *path, const char *from, const char *strategy, int repeats,
+                    double fraction, uint64_t seed, struct ocelli_tune_simulation *out)
+{
+    struct record *r = NULL, *other = NULL;
+    int start[SPACE_PARAMS] = {0};
     double *to95 = NULL, *at[COUNT(marks)] = {0};
     int err = 0;
     if (repeats < 1 || !(fraction > 0 && fraction <= 1))
         return fail(OCELLI_ERR_INVALID, "simulation: %d repeats of %g of the space", repeats,
                     fraction);
     TRY(record_read(&r, path));
+    if (from)
+        TRY(record_read(&other, from));
+    const bool begins = other && carry_over(r, other, start);
     to95 = calloc((size_t)repeats, sizeof(*to95));
     for (size_t i = 0; i < COUNT(marks); i++)
         if (!to95 || !(at[i] = calloc((size_t)repeats, sizeof(*at[i]))))
             TRY(fail_memory());
     for (int k = 0; k < repeats; k++) {
         struct replay p = {.r = r, .limit = (int)ceil(r->good * fraction), .best = INFINITY};
-        struct search s = {
-            .space = &r->space, .eval = eval, .user = &p, .seed = seed + (uint64_t)k};
+        struct search s = {.space = &r->space,
+                           .eval = eval,
+                           .user = &p,
+                           .seed = seed + (uint64_t)k,
+                           .start = begins ? start : NULL};
         TRY(search_run(&s, strategy));
         to95[k] = p.to95 ? p.to95 : INFINITY;
         for (size_t i = 0; i < COUNT(marks); i++)
@@ -80,7 +112,20 @@ out:
         free(at[i]);
     free(to95);
     record_free(&r);
+    record_free(&other);
     return err;
+}
+
+int ocelli_tune_simulate(const char *path, const char *strategy, int repeats, double fraction,
+                         uint64_t seed, struct ocelli_tune_simulation *out)
+{
+    return simulate(path, NULL, strategy, repeats, fraction, seed, out);
+}
+
+int ocelli_tune_transfer(const char *path, const char *from, const char *strategy, int repeats,
+                         double fraction, uint64_t seed, struct ocelli_tune_simulation *out)
+{
+    return simulate(path, from, strategy, repeats, fraction, seed, out);
 }
 
 /* ---- The database for everybody ---- */

@@ -27,6 +27,8 @@ static const struct option_spec options[] = {
     {"afresh", OPT_FLAG, offsetof(struct tune_args, afresh), .help = "try again what was tried"},
     {"busy", OPT_FLAG, offsetof(struct tune_args, busy),
      .help = "compare processor time, for a CPU device that others use too"},
+    {"jobs", OPT_INT, offsetof(struct tune_args, jobs), 1, 64, .arg = "N",
+     .help = "processes that compile candidates ahead (default: by device; 1: none)"},
     {"batch", OPT_INT, offsetof(struct tune_args, batch), 1, 65536, .arg = "N",
      .help = "images a run of a network (default 1)"},
     {"train", OPT_FLAG, offsetof(struct tune_args, train),
@@ -46,6 +48,8 @@ static const struct option_spec options[] = {
      .help = "write all that is known of the problem, for --simulate"},
     {"simulate", OPT_TEXT, offsetof(struct tune_args, simulate), .arg = "FILE",
      .help = "run the strategy on a recorded space, without a device"},
+    {"from", OPT_TEXT, offsetof(struct tune_args, from), .arg = "FILE",
+     .help = "with --simulate: start from the best of this recorded space"},
     {"repeats", OPT_INT, offsetof(struct tune_args, repeats), 1, 1e6, .arg = "N",
      .help = "searches to simulate (default 100)"},
     {"fraction", OPT_FLOAT, offsetof(struct tune_args, fraction), 1e-6, 1, .arg = "X",
@@ -129,15 +133,6 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
 }
 
 /* ---- What is tuned ---- */
-
-int own_path(char *buf, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-    if (n <= 0)
-        return cli_error("tune: /proc/self/exe: %s", strerror(errno));
-    buf[n] = '\0';
-    return EXIT_DONE;
-}
 
 static char *read_text(const char *path)
 {
@@ -251,7 +246,6 @@ static int run(struct cli *cli, const void *args)
     const struct tune_args *a = args;
     struct ocelli_device *dev = NULL;
     struct tune_trace trace = {0};
-    char self[PATH_MAX];
     int status;
 
     if (a->simulate)
@@ -266,16 +260,15 @@ static int run(struct cli *cli, const void *args)
     for (int i = 1; i < cli->n_operands; i++)
         if (!is_problem(cli->operand[0]) || !is_problem(cli->operand[i]))
             return cli_usage("%s: one MODEL, or problems, at a time", cli->operand[i]);
-    if ((status = own_path(self, sizeof(self))) != EXIT_DONE)
-        return status;
     const struct ocelli_tune_params p = {.budget = a->list ? -1 : (double)a->budget,
                                          .candidates = a->candidates,
                                          .strategy = a->strategy,
                                          .values = a->values,
-                                         .worker = self,
+                                         .worker = own_path(),
                                          .database = a->database,
                                          .afresh = a->afresh,
                                          .busy = a->busy,
+                                         .jobs = a->jobs,
                                          .compile_seconds = (double)a->timeout,
                                          .run_seconds = (double)a->timeout,
                                          .seed = cli->seed,

@@ -8,13 +8,11 @@
 
 struct tune_args {
     float budget, fraction, timeout;
-    int candidates, repeats, batch;
+    int candidates, repeats, batch, jobs;
     bool resume, afresh, busy, train, list, all, t4;
-    const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate;
+    const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate, *from;
 };
 
-/* The path of this program, which is its own worker. An exit status. */
-int own_path(char *buf, size_t size);
 int tune_db(struct cli *cli, const struct tune_args *a);
 int tune_simulate(const struct cli *cli, const struct tune_args *a);
 /* A network with the defaults and with what is in the database, turn about. */

@@ -213,16 +213,13 @@ static bool verify_tell(void *user, const struct ocelli_tune_progress *p)
 static int verify_winners(struct cli *cli, const struct tune_args *a, struct ocelli_device *dev)
 {
     struct ocelli_tune_verdict *v = NULL;
-    char self[PATH_MAX];
-    int n = 0, status = own_path(self, sizeof(self));
-    if (status != EXIT_DONE)
-        return status;
+    int n = 0, status = EXIT_DONE;
     interrupt_catch();
     progress_begin(cli);
     int err = ocelli_tune_verify(dev,
                                  &(struct ocelli_tune_params){.budget = (double)a->budget,
                                                               .candidates = a->candidates,
-                                                              .worker = self,
+                                                              .worker = own_path(),
                                                               .database = a->database,
                                                               .busy = a->busy,
                                                               .compile_seconds = (double)a->timeout,
@@ -291,8 +288,10 @@ int tune_db(struct cli *cli, const struct tune_args *a)
 int tune_simulate(const struct cli *cli, const struct tune_args *a)
 {
     struct ocelli_tune_simulation s;
-    int err = ocelli_tune_simulate(a->simulate, a->strategy, a->repeats, (double)a->fraction,
-                                   cli->seed, &s);
+    int err = a->from ? ocelli_tune_transfer(a->simulate, a->from, a->strategy, a->repeats,
+                                             (double)a->fraction, cli->seed, &s)
+                      : ocelli_tune_simulate(a->simulate, a->strategy, a->repeats,
+                                             (double)a->fraction, cli->seed, &s);
     if (err)
         return cli_failed(NULL, err);
     if (cli->json) {
