@@ -1,40 +1,22 @@
-/* gemm on CPUs: a work-item multiplies `mb` tiles of MR rows with one panel of PW = NV * VW columns of b,
+/* gemm on CPUs: a work-item multiplies `mb` tiles of MR rows with `nb` panels of NV * VW columns of b,
  * each tile in MR * NV vector registers (after Goto and van de Geijn 2008, without the threads).
  *
- * The panel comes from b as it lies, or with PACK_B from a copy [panel][k][PW] that gemm_block_pack_b
- * made, zeros behind the last column; with TRANS_B (b is N x K) it has to. Rows of a come from a as it
- * lies, or with PACK_A from [tile][k][MR]. The last tile moves up so that it has MR rows, and leaves
- * alone those that the one before it owns: MR <= m.
+ * A panel comes from b as it lies, or with PACK_B from a copy [column / VW][k][VW], zeros behind the last
+ * column: the one that gemm_block_pack_b made, or conv2d_pack once for all runs. With TRANS_B (b is N x K)
+ * it has to. Rows of a come from a as it lies, or with PACK_A from [tile][k][MR]. The last tile moves up
+ * so that it has MR rows, and leaves alone those that the one before it owns: MR <= m; so does the last
+ * panel of a copy: NV <= div_up(n, VW).
  * k is cut into pieces of `kc`, so that a piece of the panel stays in cache for `mb` tiles; sums wait in
  * y. A work-item packs `kp` of the k. */
 #define PW (NV * VW)
 
 #ifdef PACK_B
 #ifdef TRANS_B
-/* x[i][j] -> x[j][i]: each of log2(VW) rounds shuffles the first half with the second like cards. */
-static void transpose(VF x[VW])
-{
-    VF t[VW];
-#pragma unroll
-    for (int round = 1; round < VW; round *= 2) {
-#pragma unroll
-        for (int i = 0; i < VW / 2; i++) {
-            t[2 * i].even = x[i].lo;
-            t[2 * i].odd = x[i + VW / 2].lo;
-            t[2 * i + 1].even = x[i].hi;
-            t[2 * i + 1].odd = x[i + VW / 2].hi;
-        }
-#pragma unroll
-        for (int i = 0; i < VW; i++)
-            x[i] = t[i];
-    }
-}
-
 /* VW columns from c on: k in [k0, k1) of b to rows of dst. */
 static void pack_columns(__global float *dst, __global const float *b, int c, int n, int k, int k0,
                          int k1)
 {
-    for (int kk = k0; kk < k1; kk += VW, dst += (size_t)VW * PW) {
+    for (int kk = k0; kk < k1; kk += VW, dst += VW * VW) {
         VF x[VW];
         const int left = min(k1 - kk, VW);
         if (left == VW && c + VW <= n) {
@@ -47,15 +29,15 @@ static void pack_columns(__global float *dst, __global const float *b, int c, in
                 x[i] = c + i < n ? vf_load_n(b + (size_t)(c + i) * (size_t)k + (size_t)kk, left)
                                  : (VF)(0.0f);
         }
-        transpose(x);
+        vf_transpose(x);
         if (left == VW) {
 #pragma unroll
             for (int i = 0; i < VW; i++)
-                vf_store(x[i], dst + i * PW);
+                vf_store(x[i], dst + i * VW);
         } else {
 #pragma unroll 1
             for (int i = 0; i < left; i++)
-                vf_store(x[i], dst + i * PW);
+                vf_store(x[i], dst + i * VW);
         }
     }
 }
@@ -63,7 +45,7 @@ static void pack_columns(__global float *dst, __global const float *b, int c, in
 static void pack_columns(__global float *dst, __global const float *b, int c, int n, int k, int k0,
                          int k1)
 {
-    for (int kk = k0; kk < k1; kk++, dst += PW) {
+    for (int kk = k0; kk < k1; kk++, dst += VW) {
         __global const float *p = b + (size_t)kk * (size_t)n + (size_t)c;
         if (c + VW <= n)
             vf_store(vf_load(p), dst);
@@ -78,11 +60,8 @@ void gemm_block_pack_b(__global float *restrict dst, __global const float *restr
                        int kp)
 {
     const int k0 = (int)get_group_id(0) * kp, k1 = min(k0 + kp, k);
-    const size_t panel = get_group_id(1);
-    __global float *d = dst + (panel * (size_t)k + (size_t)k0) * PW;
-#pragma unroll 1
-    for (int v = 0; v < NV; v++)
-        pack_columns(d + v * VW, b, (int)panel * PW + v * VW, n, k, k0, k1);
+    const size_t block = get_group_id(1);
+    pack_columns(dst + (block * (size_t)k + (size_t)k0) * VW, b, (int)block * VW, n, k, k0, k1);
 }
 #endif
 
@@ -148,36 +127,53 @@ static void finish(__global float *y, VF r, size_t o, int c, int left, bool begu
     }
 }
 
+#ifdef PACK_B
+#define FIRST_COLUMN(panel) (min((panel) * NV, (n + VW - 1) / VW - NV) * VW)
+#else
+#define FIRST_COLUMN(panel) ((panel) * PW)
+#endif
+
+/* From here on the lines of y are wanted in time: rows of it are far apart, which no processor sees
+ * coming. Below it, asking costs more than waiting. */
+#define LONG 128
+
 __kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void gemm_block(__global float *restrict y, __global const float *restrict a,
-                __global const float *restrict b, int m, int n, int k, int kc,
-                int mb EPI_PARAMS)
+                __global const float *restrict b, int m, int n, int k, int kc, int mb,
+                int nb EPI_PARAMS)
 {
-    const size_t panel = get_group_id(1);
-    const int n0 = (int)panel * PW;
+    const int tile0 = (int)get_group_id(0) * mb, tile1 = min(tile0 + mb, (m + MR - 1) / MR);
+    const int panel0 = (int)get_group_id(1) * nb, panel1 = min(panel0 + nb, (n + PW - 1) / PW);
     for (int k0 = 0; k0 < k; k0 += kc) {
         const int k1 = k0 + min(k - k0, kc);
-        for (int t = 0; t < mb; t++) {
-            const int tile = (int)get_group_id(0) * mb + t, first = tile * MR;
-            if (first >= m)
-                break;
-            const int m0 = min(first, m - MR);
+#pragma unroll 1
+        for (int at = 0; at < (panel1 - panel0) * (tile1 - tile0); at++) {
+            const int panel = panel0 + at / (tile1 - tile0), tile = tile0 + at % (tile1 - tile0);
+            const int m0 = min(tile * MR, m - MR), n0 = FIRST_COLUMN(panel);
             VF acc[MR][NV];
 #pragma unroll
             for (int i = 0; i < MR; i++)
 #pragma unroll
                 for (int v = 0; v < NV; v++)
                     acc[i][v] = (VF)(0.0f);
+            __global float *yp = y + (size_t)m0 * (size_t)n + (size_t)n0;
+            if (k1 - k0 >= LONG)
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+#pragma unroll
+                    for (int v = 0; v < NV; v++)
+                        fetch_line(yp + (size_t)i * (size_t)n + v * VW);
 #ifdef PACK_A
             __global const float *ap = a + ((size_t)tile * (size_t)k + (size_t)k0) * MR;
 #else
             __global const float *ap = a + (size_t)m0 * A_ROW + (size_t)k0 * A_COL;
 #endif
 #ifdef PACK_B
-            __global const float *bp = b + (panel * (size_t)k + (size_t)k0) * PW;
+            const size_t next = (size_t)k * VW;
+            __global const float *bp = b + (size_t)n0 * (size_t)k + (size_t)k0 * VW;
 #pragma unroll 1
-            for (int kk = k0; kk < k1; kk++, ap += A_COL, bp += PW)
-                STEP(vf_load(bp + v * VW))
+            for (int kk = k0; kk < k1; kk++, ap += A_COL, bp += VW)
+                STEP(vf_load(bp + v * next))
 #else
             /* A row of the last panel may run on into the next row of b, but not over b's end. */
             const int whole = clamp(k - (n0 + PW - 1) / n, k0, k1);
@@ -196,9 +192,9 @@ void gemm_block(__global float *restrict y, __global const float *restrict a,
             for (int i = 0; i < MR * NV; i++)
                 done[i] = acc[i / NV][i % NV];
 #pragma unroll 1
-            for (int i = first - m0; i < MR; i++) {
+            for (int i = tile * MR - m0; i < MR; i++) {
 #pragma unroll 1
-                for (int v = 0; v < NV; v++) {
+                for (int v = panel * NV - n0 / VW; v < NV; v++) {
                     const int c = n0 + v * VW;
                     finish(y, done[i * NV + v], (size_t)(m0 + i) * (size_t)n + (size_t)c, c, n - c,
                            k0 > 0, k1 == k EPI_ARGS);

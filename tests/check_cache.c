@@ -2,18 +2,23 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
+#include "base/child.h"
 #include "device/cache.h"
 #include "device/cl.h"
+#include "device/quirks.h"
 #include "tiny.h"
 
 static char kernels[64];
 static char top[64];   /* everything else is under it */
 static char cache[80]; /* the cache's folder */
 static struct heard heard;
+static bool serial; /* the driver compiles one program at a time */
 
 static void set_up(void)
 {
@@ -544,6 +549,71 @@ START_TEST(the_folder_is_where_xdg_says)
 }
 END_TEST
 
+/* Opens a device with that compiler and compiles n programs at once: how many came from disk. */
+static int from_disk(const char *compiler, int n)
+{
+    struct ocelli_device *dev;
+    struct ocelli_device_stats stats;
+    struct launches l = {0};
+    const struct launches *list = &l;
+    remove_tree(cache);
+    assert_ok(ocelli_device_open(&dev, &(struct ocelli_device_params){
+                                           .log = hear, .log_user = &heard, .compiler = compiler}));
+    for (int i = 0; i < n; i++)
+        launch_define(launch_add(&l, "tiny", "tiny"), "ADD=%d", 100 + i);
+    assert_ok(l.err);
+    const int files = open_files();
+    assert_ok(device_compile(dev, &list, 1));
+    ck_assert_int_eq(open_files(), files);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+    ocelli_device_get_stats(dev, &stats);
+    ck_assert_uint_eq(stats.programs_built + stats.programs_cached, (unsigned)n);
+    ck_assert_int_eq(files_in(cache, NULL), n);
+    for (int i = 0; i < n; i += n - 1) {
+        bool right;
+        assert_ok(tiny_run(dev, 100 + i, &right));
+        ck_assert(right);
+    }
+    launches_free(&l);
+    ocelli_device_close(&dev);
+    return (int)stats.programs_cached;
+}
+
+/* This program is its own compiler (see main()); others that do not answer, die, or say anything
+ * are no harm. */
+START_TEST(helpers_compile_what_is_missing)
+{
+    cpu_set_t set;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof(set), &set), 0);
+    const bool several = CPU_COUNT(&set) > 1 && serial;
+    const int helped = from_disk("/proc/self/exe", 8);
+    ck_assert_msg(several ? helped > 0 && helped < 8 : helped == 0, "%d", helped);
+    ck_assert_int_eq(from_disk("/proc/self/exe", 5), 0); /* not worth a process */
+    ck_assert_int_eq(from_disk(NULL, 8), 0);
+    ck_assert_int_eq(from_disk("/nonexistent/ocelli", 8), 0);
+    ck_assert_int_eq(from_disk("false", 8), 0);
+    ck_assert_int_eq(from_disk("echo", 8), 0); /* reads nothing, and dies */
+    ck_assert_int_eq(heard.count[OCELLI_LOG_WARNING], 0);
+}
+END_TEST
+
+START_TEST(a_worker_is_asked_for_nonsense)
+{
+    static const char bad[] = "0\ntiny\nno-such\t\n\ntiny\t-DADD=no(\n\t\ntiny\t-DADD=5\n";
+    static const char want[] = {'0', '0', '0', '0', '0', '1'};
+    struct child c;
+    assert_ok(child_start(&c, "/proc/self/exe", "compile-worker"));
+    ck_assert(child_send(&c, bad, sizeof(bad) - 1));
+    for (size_t i = 0; i < COUNT(want); i++) {
+        char reply;
+        ck_assert_int_eq(read(c.fd, &reply, 1), 1);
+        ck_assert_msg(reply == want[i], "%zu: %c", i, reply);
+    }
+    child_stop(&c);
+    ck_assert_int_eq(files_in(cache, NULL), 1);
+}
+END_TEST
+
 /* Oclgrind's are not kept, see quirks.c. */
 static bool binaries_are_kept(void)
 {
@@ -551,12 +621,15 @@ static bool binaries_are_kept(void)
     if (ocelli_device_open(&dev, NULL) != 0)
         return true; /* and the tests will say so */
     bool kept = dev->use_cache;
+    serial = dev->caps.quirks & QUIRK_SERIAL_BUILD;
     ocelli_device_close(&dev);
     return kept;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "compile-worker") == 0)
+        return ocelli_compile_worker() != 0;
     Suite *s = suite_create("cache");
     TCase *t = tcase_create("cache");
     tcase_set_timeout(t, 120);
@@ -577,6 +650,8 @@ int main(void)
         tcase_add_test(t, a_folder_that_others_can_write_is_refused);
         tcase_add_test(t, a_folder_of_somebody_else_is_refused);
         tcase_add_test(t, not_being_able_to_write_is_a_warning);
+        tcase_add_test(t, helpers_compile_what_is_missing);
+        tcase_add_test(t, a_worker_is_asked_for_nonsense);
     }
     suite_add_tcase(s, t);
     return run_suite(s);

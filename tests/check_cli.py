@@ -306,6 +306,10 @@ def info():
     train = doc("info", "lenet5", "--input", "64x1x28x28", "--train")
     assert train["peak_bytes"] > big["peak_bytes"]
     assert "61706" in good("info", "lenet5") and "conv" in good("info", "lenet5-1998")
+    half = doc("info", "lenet5", "--storage", "f16")
+    assert half["storage"] == "f16" and half["peak_bytes"] < 0.55 * d["peak_bytes"] and half["macs"] == d["macs"]
+    bad(1, "info", "lenet5", "--train", "--storage", "f16", says="trains")
+    bad(2, "info", "lenet5", "--storage", "f8", says="--storage")
     bad(1, "info", "lenet5", "--input", "1x1x2x2")
     assert doc("info", trained("a"))["parameters"] == 61706
 
@@ -323,6 +327,8 @@ def dump():
     assert len(text) < len(plain) and len(text) < len(train)
     ref = doc("dump", "lenet5", "--device", "null", "--variant", "ref")["launches"]
     assert {one["variant"] for one in ref} == {"ref"}
+    half = good("dump", "lenet5", "--device", "null", "--storage", "f16")
+    assert half.splitlines()[0].startswith("00 cast/") and ":f16 w=" in half and half.strip().endswith("logits")
 
 
 @test
@@ -530,6 +536,7 @@ def train_document():
     assert e["count"] == 200 and e["accuracy"] == d["test_accuracy"] and e["top5"] >= e["accuracy"], e
     assert doc("eval", out, *SOURCE, "--top", 1)["top1"] == e["accuracy"]
     assert doc("eval", out, *SOURCE, "--batch", 16)["accuracy"] == e["accuracy"]
+    assert abs(doc("eval", out, *SOURCE, "--storage", "f16", "--quiet")["accuracy"] - e["accuracy"]) < 0.02
     assert doc("eval", "lenet5", *SOURCE)["accuracy"] < 0.5
 
 
@@ -797,7 +804,8 @@ def damaged_checkpoint():
 
 
 def start(out, *more):
-    return subprocess.Popen([str(w) for w in (EXE, *LONG, "--out", out, *more)], env=ENV, cwd=TMP, text=True,
+    words = (EXE, *LONG, "--out", out, "--log-steps", "%s.csv" % out, *more)
+    return subprocess.Popen([str(w) for w in words], env=ENV, cwd=TMP, text=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -831,6 +839,8 @@ def killed_and_resumed():
         assert checkpoint(out) == want, "case %d: another checkpoint than without interruption" % case
         only_finished_files(out)
         assert (out / "metrics.csv").read_text().count("\n") == 9
+        assert [row.split(",")[0] for row in pathlib.Path("%s.csv" % out).read_text().splitlines()] == \
+            ["step", *(str(i + 1) for i in range(480))], case
     print("# killed %d times" % kills)
     assert kills > 0
 

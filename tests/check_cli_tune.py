@@ -21,8 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parent
 SPACES = sorted((ROOT / "spaces").glob("*.jsonl.gz"))
 rng = random.Random(SEED)
 # Only what is no part of the program changes: one compilation.
-SMALL = ["tune", "gemm a=16x1500 b=1500x32", "--values", "MR=2 NV=1 PACK_A=1 PACK_B=1", "--strategy", "exhaustive",
-         "--budget", 200]
+SMALL = ["tune", "gemm a=16x1500 b=1500x32", "--values", "MR=2 NV=1 KC=256,1024,1073741824 MB=1,4,8 NB=1 PACK_A=1 PACK_B=1",
+         "--strategy", "exhaustive", "--budget", 200]
 
 
 def db(name):
@@ -161,18 +161,30 @@ def bad_specifications():
 
 @test
 def killed_and_resumed():
-    whole = tried("a")
-    for k in range(int(os.environ.get("OCELLI_TEST_KILLS", "3"))):
-        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db("killed"))], env=ENV, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+    """Killed in the middle $OCELLI_TEST_KILLS times, with its worker or without. A run that came to its end is compared
+    with one that nobody disturbed; the next begins with an empty database."""
+    kills, files = int(os.environ.get("OCELLI_TEST_KILLS", "3")), ["killed0"]
+    while kills > 0:
+        p = subprocess.Popen([str(w) for w in (EXE, *SMALL, *db(files[-1]))], env=ENV, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, text=True, start_new_session=True)
         try:
-            p.wait(rng.uniform(0.3, 5))
+            _, said = p.communicate(timeout=rng.uniform(0.02, 3))
+            assert p.returncode == 0, said
+            files.append("killed%d" % len(files))
         except subprocess.TimeoutExpired:
-            p.kill()
-            p.wait()
-    good(*SMALL, *db("killed"))
-    assert tried("killed") == whole, (tried("killed"), whole)
-    good("tune", "db", "verify", "--device", "null", *db("killed"))
+            kills -= 1
+            if rng.random() < 0.5:
+                p.kill()
+            else:
+                os.killpg(p.pid, signal.SIGKILL)
+            p.communicate()
+    good(*SMALL, *db(files[-1]))
+    print("# %d runs came to their end" % len(files))
+    whole = tried("a")
+    for name in files:
+        assert tried(name) == whole, (tried(name), whole)
+        assert len(rows(name, "result")) == len(whole), name
+        good("tune", "db", "verify", "--device", "null", *db(name))
 
 
 @test
@@ -240,12 +252,16 @@ def network_problems():
 @test
 def simulation():
     assert len(SPACES) >= 3, SPACES
-    run = lambda space, *more: doc("tune", "--simulate", space, "--repeats", 40, *more)
+    run = lambda space, *more: doc("tune", "--simulate", space, "--repeats", 60, "--seed", 1, *more)
+    shares = {}
     for space in SPACES:
-        auto, chance = run(space), run(space, "--strategy", "random")
-        assert auto["to95_share"] is not None and auto["to95_share"] <= 0.05, auto
-        assert auto["curve"][2] >= chance["curve"][2], (auto, chance)
-    assert auto == run(space), "not the same again"
+        for strategy in ("auto", "random"):
+            d = run(space, "--strategy", strategy)
+            shares.setdefault(strategy, []).append(0.05 if d["to95_share"] is None else d["to95_share"])
+            assert strategy == "random" or (d["to95_share"] is not None and d["to95_share"] <= 0.04), d
+    # Where every tenth candidate is near the best, chance is hard to beat: over all of them.
+    assert sum(shares["auto"]) <= 0.8 * sum(shares["random"]), shares
+    assert run(SPACES[0], "--repeats", 10) == run(SPACES[0], "--repeats", 10), "not the same again"
     # The best 1x1 convolution is where a 3x3 one begins well.
     near = {p.name[:7]: p for p in SPACES}
     begun = run(near["conv3x3"], "--from", near["conv1x1"])

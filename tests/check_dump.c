@@ -21,6 +21,7 @@ static const struct {
     {"forked-train", 2, 3, TRAIN, {0}, NULL},
     {"lenet-gpu", 0, 1, FORWARD, {0}, "gpu"},
     {"residual-train-gpu", 1, 32, TRAIN, {0}, "gpu"},
+    {"residual-half", 1, 2, FORWARD, {.storage = OCELLI_F16}, NULL},
 };
 
 static void dump(const struct ocelli_plan *p, struct text *t)

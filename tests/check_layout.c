@@ -44,6 +44,7 @@ static char *layout_of(const struct caps *caps, bool exact)
     assert_ok(graph_fold(c));
     assert_ok(graph_fuse(c));
     assert_ok(graph_layout(c, caps, exact));
+    assert_ok(graph_fuse_separable(c, caps));
     assert_ok(graph_hoist(c));
     for (int i = 0; i < c->n_nodes; i++) {
         const struct node *n = &c->node[i];
@@ -130,6 +131,42 @@ START_TEST(one_pixel_costs_nothing)
 }
 END_TEST
 
+/* Layers of a MobileNet on c channels of n x n pixels. The second depthwise one keeps its result, the
+ * last 1x1 convolution has a stride. */
+static void separable(int n, int c)
+{
+    ocelli_value x = ocelli_relu(g, conv("stem", image(1, 3, n, n), c, 3, 1, 1));
+    ocelli_value y = ocelli_relu(g, conv("d1", x, c, 3, 1, c));
+    y = ocelli_relu(g, ocelli_add(g, conv("p1", y, c, 1, 0, 1), x));
+    x = conv("d2", y, c, 3, 1, c);
+    ocelli_output(g, "kept", x);
+    x = ocelli_relu(g, conv("p2", x, c, 1, 0, 1));
+    x = ocelli_relu(g, conv("d3", x, c, 3, 1, c));
+    x = ocelli_layer_conv2d(
+        g, "p3", x, c,
+        &(struct ocelli_conv2d_params){.kernel = {1, 1}, .stride = {2, 2}});
+    ocelli_output(g, "y", x);
+}
+
+START_TEST(depthwise_joins_the_next)
+{
+    separable(32, 32);
+    assert_layout(&cpu, false,
+                  "conv2d_blocked+relu separable_blocked+add+relu conv2d_blocked reorder "
+                  "conv2d_blocked+relu conv2d_blocked+relu conv2d_blocked reorder");
+}
+END_TEST
+
+/* Where the launch hardly counts. */
+START_TEST(large_depthwise_stays_alone)
+{
+    separable(64, 256);
+    char *got = layout_of(&cpu, false);
+    ck_assert_ptr_null(strstr(got, "separable"));
+    free(got);
+}
+END_TEST
+
 /* 24 channels fill half of the second block with zeros, of which a sigmoid would make something
  * else. */
 START_TEST(zeros_stay_zeros)
@@ -137,6 +174,19 @@ START_TEST(zeros_stay_zeros)
     ocelli_value x = ocelli_sigmoid(g, conv("c", image(1, 3, 64, 64), 24, 3, 1, 1));
     ocelli_output(g, "y", ocelli_tanh(g, x));
     assert_layout(&cpu, false, "conv2d+sigmoid unary");
+}
+END_TEST
+
+/* What the caller has as halves: blocks are of floats. */
+START_TEST(halves_stay_plain)
+{
+    const struct ocelli_conv2d_params same = {.kernel = {3, 3}, .pad = {1, 1, 1, 1}};
+    ocelli_value x = ocelli_cast(g, image(1, 32, 64, 64), OCELLI_F16);
+    ocelli_value w = ocelli_weight(g, "w", &OCELLI_SHAPE(32, 32, 3, 3), NULL);
+    w = ocelli_cast(g, w, OCELLI_F16);
+    x = ocelli_relu(g, ocelli_conv2d(g, x, w, &same));
+    ocelli_output(g, "y", ocelli_cast(g, x, OCELLI_F32));
+    assert_layout(&cpu, false, "cast conv2d+relu cast");
 }
 END_TEST
 
@@ -300,13 +350,16 @@ static void everything_trained(void)
     const struct ocelli_conv2d_params stem = {.kernel = {5, 5}, .pad = {2, 2, 2, 2}};
     const struct ocelli_conv2d_params depthwise = {
         .kernel = {3, 3}, .pad = {1, 1, 1, 1}, .groups = 64};
+    const struct ocelli_conv2d_params apart = {
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .groups = 64, .no_bias = true};
+    const struct ocelli_conv2d_params mix = {.kernel = {1, 1}};
     ocelli_value x = ocelli_relu(g, norm("b1", image(3, 3, 33, 31), 24, &stem)), y, z;
     x = ocelli_lrn(g, ocelli_pool2d(g, x, &halves),
                    &(struct ocelli_lrn_params){.size = 5, .alpha = 1});
     y = ocelli_relu(g, conv("wide", x, 48, 3, 1, 1));
     z = ocelli_tanh(g, conv("narrow", ocelli_pool2d(g, x, &average), 16, 1, 0, 1));
     x = ocelli_concat(g, (ocelli_value[]){y, z}, 2, 1);
-    y = norm("b3", x, 40, &strided);
+    y = norm("b3", ocelli_layer_conv2d(g, "apart", x, 64, &apart), 40, &mix);
     z = ocelli_relu(g, norm("b2", x, 64, &depthwise));
     z = norm("b4", conv("grouped", z, 64, 3, 1, 2), 40, &strided);
     x = ocelli_relu(g, ocelli_add(g, y, z));
@@ -371,6 +424,7 @@ START_TEST(trains_as_plain_does)
                                       "lrn_blocked_bwd"};
     for (int i = 0; i < (int)COUNT(ops); i++)
         ck_assert_msg(uses(blocked, ops[i], NULL), "%s", ops[i]);
+    ck_assert(uses(blocked, "conv2d_blocked_bwd_data", "depthwise"));
     ck_assert(!uses(blocked, "conv2d_bwd_data", NULL) &&
               !uses(blocked, "conv2d_bwd_weights", NULL));
     double loss = distance(ocelli_plan_tensor(blocked, "loss"), ocelli_plan_tensor(plain, "loss"));
@@ -387,6 +441,87 @@ START_TEST(trains_as_plain_does)
     ocelli_weights_destroy(&a);
     ocelli_weights_destroy(&b);
     ocelli_weights_destroy(&c);
+}
+END_TEST
+
+/* ---- Packed matrices ---- */
+
+/* One large matrix read transposed and one as it lies, the latter twice; another is small. */
+static ocelli_value products(int rows)
+{
+    const struct ocelli_gemm_params trans_b = {.trans_b = true};
+    ocelli_value x = ocelli_reshape(g, image(rows, 3, 7, 5), &OCELLI_SHAPE(rows, 105));
+    ocelli_value w = ocelli_weight(g, "w", &OCELLI_SHAPE(176, 105), NULL);
+    ocelli_value u = ocelli_weight(g, "u", &OCELLI_SHAPE(176, 100), NULL);
+    x = ocelli_relu(g, ocelli_gemm(g, x, w, &trans_b));
+    x = ocelli_add(g, ocelli_gemm(g, x, u, NULL),
+                   ocelli_sigmoid(g, ocelli_gemm(g, ocelli_relu(g, x), u, NULL)));
+    x = ocelli_layer_dense(g, "fc", x, 10);
+    ocelli_output(g, "y", x);
+    return x;
+}
+
+static void count_packed(const struct caps *caps, int *packed, int *packs, int *once)
+{
+    struct graph *c;
+    *packed = *packs = 0;
+    assert_ok(ocelli_graph_status(g));
+    assert_ok(graph_clone(&g->g, &c));
+    assert_ok(graph_prune(c));
+    assert_ok(graph_fuse(c));
+    assert_ok(graph_pack(c, caps));
+    assert_ok(graph_hoist(c));
+    for (int i = 0; i < c->n_nodes; i++) {
+        struct problem p;
+        node_problem(c, &c->node[i], &p);
+        assert_ok(problem_infer(&p));
+        *packed += c->node[i].op == &op_gemm_packed;
+        *packs += c->node[i].op == &op_conv2d_pack;
+    }
+    *once = c->n_once;
+    graph_free(&c);
+}
+
+/* Where it pays, and where nothing changes the matrix. */
+START_TEST(packs_what_is_fixed)
+{
+    static const struct {
+        int rows;
+        bool cpu, trains;
+        int packed, packs;
+    } cases[] = {
+        {40, true, false, 3, 2},
+        {40, false, false, 0, 0},
+        {16, true, false, 0, 0},
+        {40, true, true, 0, 0},
+    };
+    for (size_t k = 0; k < COUNT(cases); k++) {
+        struct caps caps = cpu;
+        int packed, packs, once;
+        caps.cpu_style = cases[k].cpu;
+        ocelli_graph_destroy(&g);
+        assert_ok(ocelli_graph_create(&g));
+        ocelli_value y = products(cases[k].rows);
+        if (cases[k].trains)
+            minimise(y);
+        count_packed(&caps, &packed, &packs, &once);
+        ck_assert_int_eq(packed, cases[k].packed);
+        ck_assert_int_eq(packs, cases[k].packs);
+        ck_assert_int_eq(once, 3 * packs); /* with a renaming before and behind each */
+    }
+}
+END_TEST
+
+START_TEST(packed_gives_the_same)
+{
+    products(40);
+    struct ocelli_plan *plain = run(&(struct ocelli_plan_params){.seed = 5, .variant = "ref"});
+    struct ocelli_plan *packed = run(&(struct ocelli_plan_params){.seed = 5});
+    ck_assert(!uses(plain, "gemm_packed", NULL) && uses(packed, "gemm_packed", "block"));
+    ck_assert_double_le(distance(ocelli_plan_tensor(packed, "y"), ocelli_plan_tensor(plain, "y")),
+                        1e-5);
+    ocelli_plan_destroy(&plain);
+    ocelli_plan_destroy(&packed);
 }
 END_TEST
 
@@ -409,8 +544,12 @@ int main(void)
     tcase_add_test(tc, only_on_cpus);
     tcase_add_test(tc, small_ones_stay_plain);
     tcase_add_test(tc, one_pixel_costs_nothing);
+    tcase_add_test(tc, depthwise_joins_the_next);
+    tcase_add_test(tc, large_depthwise_stays_alone);
     tcase_add_test(tc, zeros_stay_zeros);
+    tcase_add_test(tc, halves_stay_plain);
     tcase_add_test(tc, trains_in_blocks);
+    tcase_add_test(tc, packs_what_is_fixed);
     suite_add_tcase(s, tc);
     tc = tcase_create("results");
     tcase_add_unchecked_fixture(tc, open_device, close_device);
@@ -418,6 +557,7 @@ int main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, gives_what_plain_gives, 0, 2);
     tcase_add_test(tc, trains_as_plain_does);
+    tcase_add_test(tc, packed_gives_the_same);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

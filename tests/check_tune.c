@@ -5,7 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <ocelli/ocelli.h>
+
 #include "base/file.h"
+#include "device/device.h"
+#include "plan/tuned.h"
 #include "test.h"
 #include "tempdir.h"
 #include "tune/book.h"
@@ -71,7 +75,7 @@ static struct tune_winner winner(const char *setting)
                                 .version = "0"};
 }
 
-#define GOOD "MR=4 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4"
+#define GOOD "MR=4 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2"
 
 static struct tune_db *opened(const char *name, enum db_mode mode)
 {
@@ -194,11 +198,12 @@ START_TEST(test_setting)
     int tv[MAX_TUNABLES];
     ck_assert(setting_parse(GOOD, v, tv));
     ck_assert_int_eq(tv[0], 4);
-    ck_assert_int_eq(tv[4], 256);
-    ck_assert(!setting_parse("MR=5 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4", v, tv)); /* no such value */
-    ck_assert(!setting_parse("MR=4 NV=2 PACK_A=1 PACK_B=2 KC=256", v, tv)); /* one is missing */
-    ck_assert(!setting_parse(GOOD " MB=4", v, tv));                         /* twice */
-    ck_assert(!setting_parse(GOOD " XX=4", v, tv));                         /* no such name */
+    ck_assert_int_eq(tv[2], 256);
+    ck_assert(
+        !setting_parse("MR=5 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2", v, tv)); /* no such value */
+    ck_assert(!setting_parse("MR=4 NV=2 KC=256 MB=4 NB=1 PACK_A=1", v, tv));    /* one is missing */
+    ck_assert(!setting_parse(GOOD " MB=4", v, tv));                             /* twice */
+    ck_assert(!setting_parse(GOOD " XX=4", v, tv));                             /* no such name */
 }
 END_TEST
 
@@ -232,7 +237,7 @@ START_TEST(test_layers)
     setenv("OCELLI_TUNING_DB", user, 1);
     setenv("OCELLI_SITE_DB", site, 1);
     ck_assert_str_eq(asked(&device, NULL), "");
-    const char *at_site = "MR=6 NV=1 PACK_A=1 PACK_B=1 KC=256 MB=4";
+    const char *at_site = "MR=6 NV=1 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=1";
     struct tune_winner w = winner(at_site);
     write_winner("site.db", &w);
     ck_assert_str_eq(asked(&device, NULL), at_site);
@@ -259,10 +264,10 @@ START_TEST(test_layers)
     w.source = "beef";
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
-    w = winner("MR=5 NV=2 PACK_A=1 PACK_B=2 KC=256 MB=4");
+    w = winner("MR=5 NV=2 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2");
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
-    w = winner("MR=24 NV=4 PACK_A=1 PACK_B=2 KC=256 MB=4");
+    w = winner("MR=24 NV=4 KC=256 MB=4 NB=1 PACK_A=1 PACK_B=2");
     write_winner("user.db", &w);
     ck_assert_str_eq(asked(&device, NULL), "");
     w = winner(GOOD);
@@ -271,6 +276,55 @@ START_TEST(test_layers)
     ck_assert_str_eq(asked(&device, NULL), "");
     unsetenv("OCELLI_TUNING_DB");
     unsetenv("OCELLI_SITE_DB");
+}
+END_TEST
+
+/* Winners of a network that turned out slower: the defaults are back, what was tried stays. */
+START_TEST(test_revert)
+{
+    struct ocelli_device *dev = NULL;
+    struct tune_winner w = winner(GOOD);
+    char user[256], source[33];
+    struct problem p;
+    struct launches l;
+    int tv[MAX_TUNABLES], n = 0, reverted;
+    snprintf(user, sizeof(user), "%s", in_dir("revert.db"));
+    setenv("OCELLI_TUNING_DB", user, 1);
+    setenv("OCELLI_STYLE", "cpu", 1);
+    assert_ok(ocelli_device_open(&dev, &(struct ocelli_device_params){.device = "null"}));
+    const struct tune_device who = tune_device_of(dev);
+    assert_ok(problem_parse(GEMM, &p, attr));
+    const struct variant *v = op_variant(p.op, "block");
+    ck_assert(setting_parse(GOOD, v, tv));
+    assert_ok(problem_plan(&p, who.caps, v, tv, &l));
+    assert_ok(launches_source(&l, source));
+    launches_free(&l);
+    w.key = (struct tune_key){GEMM, who.name, who.driver};
+    w.source = source;
+    write_winner("revert.db", &w);
+    ck_assert_str_eq(asked(&who, NULL), GOOD);
+    struct text def = {0};
+    assert_ok(problem_select(&p, who.caps, NULL, &v, tv));
+    setting_print(v, tv, &def);
+    struct ocelli_tune_result r = {.problem = GEMM,
+                                   .default_variant = (char *)v->name,
+                                   .default_setting = def.s,
+                                   .default_ms = 1};
+    assert_ok(ocelli_tune_revert(dev, user, &r, 1, &reverted));
+    ck_assert_int_eq(reverted, 1);
+    ck_assert_str_eq(asked(&who, NULL), "");
+    assert_ok(ocelli_tune_revert(dev, user, &r, 1, &reverted));
+    ck_assert_int_eq(reverted, 0);
+    struct tune_db *db = opened("revert.db", DB_READ);
+    assert_ok(db_each_winner(db, NULL, count_winner, &n));
+    ck_assert_int_eq(n, 1);
+    db_close(&db);
+    r.default_setting = "MR=5";
+    assert_fails(ocelli_tune_revert(dev, user, &r, 1, &reverted), OCELLI_ERR_INVALID, "MR=5");
+    text_free(&def);
+    ocelli_device_close(&dev);
+    unsetenv("OCELLI_STYLE");
+    unsetenv("OCELLI_TUNING_DB");
 }
 END_TEST
 
@@ -404,6 +458,7 @@ int main(void)
     tcase_add_test(t, test_hostile);
     tcase_add_test(t, test_setting);
     tcase_add_test(t, test_layers);
+    tcase_add_test(t, test_revert);
     tcase_add_test(t, test_read_only);
     tcase_add_test(t, test_writers);
     tcase_add_test(t, test_records);

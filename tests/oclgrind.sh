@@ -39,8 +39,8 @@ for_processors=
 for_winograd= # whose four launches have more work-items than the others
 for f in "$@"; do
     case ${f##*/} in
-    conv2d*.txt | pool2d*.txt | gemm.txt | gemm_sgd.txt | bias_bwd.txt | softmax.txt | reduce.txt | \
-        batchnorm*.txt | lrn_blocked*.txt | gap_bwd.txt) for_processors="$for_processors $f" ;;
+    conv2d*.txt | pool2d*.txt | gemm*.txt | bias_bwd.txt | softmax.txt | reduce.txt | \
+        batchnorm*.txt | lrn_blocked*.txt | separable_blocked.txt | gap_bwd.txt) for_processors="$for_processors $f" ;;
     esac
     case ${f##*/} in
     conv2d.txt | conv2d_bwd_data.txt) for_winograd="$for_winograd $f" ;;

@@ -11,8 +11,8 @@ def relu_conv(a, b, kernel, stride=1, padding=None, **kw):
     return nn.Sequential(nn.Conv2d(a, b, kernel, stride, padding, **kw), nn.ReLU())
 
 
-def bn_conv(a, b, kernel, stride=1, relu=True):
-    layers = [nn.Conv2d(a, b, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(b)]
+def bn_conv(a, b, kernel, stride=1, relu=True, groups=1):
+    layers = [nn.Conv2d(a, b, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(b)]
     return nn.Sequential(*layers, *([nn.ReLU()] if relu else []))
 
 
@@ -269,6 +269,17 @@ def resnet_cifar(depth):
     return make
 
 
+# ---- Howard et al. 2017 ----
+
+
+def mobilenet(size, training):
+    layers, a = [bn_conv(3, 32, 3, 2)], 32
+    for b, stride in [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]:
+        layers += [bn_conv(a, a, 3, stride, groups=a), bn_conv(a, b, 1)]
+        a = b
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), *dense(a, (), 1000))
+
+
 def torchvision(name):
     return lambda size, training: getattr(tv, name)()
 
@@ -292,6 +303,7 @@ NETS = {
     "googlenet-small": (googlenet_small, "here", 3, 32, 0),
     "inception-v2": (inception_v2, "here", 3, 224, 0),
     "inception-v3": (inception_v3, "torchvision", 3, 299, 0),
+    "mobilenet": (mobilenet, "here", 3, 224, 128),
     **{"resnet%d" % n: (torchvision("resnet%d" % n), "torchvision", 3, 224, 128) for n in (18, 34, 50, 101, 152)},
     **{"resnet%d" % n: (resnet_cifar(n), "here", 3, 32, 0) for n in (20, 32, 44, 56, 110)},
 }

@@ -1,6 +1,6 @@
 /* What tests/check_torch.py needs of our side.
  *
- *     torch_step NET predict|train BATCH SIZE DIR
+ *     torch_step NET predict|train|decide BATCH SIZE DIR
  *
  * SIZE: height and width of the images, 0: the network's own. Without DIR/weights.safetensors the
  * weights are written there as they begin. With it they are loaded, the content of the inputs is
@@ -8,7 +8,9 @@
  *   DIR/out.npz             the outputs
  *   DIR/after.safetensors   training: the weights, and of each its gradient as "<weight>.momentum":
  *                           before the first step momentum is zero, so that it becomes the gradient
- * Dropout keeps everything. */
+ * "decide" is "train" with further outputs, what decisions were made by: the result of each ReLU,
+ * "relu0" and on in order, and what each maximum was taken of, "max0" and on, where that is none of
+ * those already. Dropout keeps everything. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +22,11 @@
 #include "ops/attrs.h"
 #include "ops/graph.h"
 
+#define NOTHING 1e-9f /* a ratio at which no element is dropped; 0 stands for the default */
+
 struct job {
     const char *net, *dir;
+    bool decide;
     struct ocelli_net_params params;
     struct ocelli_device *dev;
     struct ocelli_weights *start;
@@ -34,6 +39,31 @@ static const char *file(struct job *j, const char *name)
     return j->path;
 }
 
+static void mark(struct ocelli_graph *g, int v, const char *what, int number)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "%s%d", what, number);
+    if (!g->g.value[v].output)
+        ocelli_output(g, name, v);
+}
+
+static int mark_decisions(struct ocelli_graph *g)
+{
+    int relus = 0, maxima = 0;
+    for (int i = 0; i < g->g.n_nodes; i++) {
+        const struct node *n = &g->g.node[i];
+        if (n->backward)
+            continue;
+        if (n->op == &op_unary &&
+            ((const struct ocelli_unary_params *)n->attr)->kind == OCELLI_RELU)
+            mark(g, n->out[0], "relu", relus++);
+        if (n->op == &op_pool2d &&
+            ((const struct ocelli_pool2d_params *)n->attr)->kind == OCELLI_POOL_MAX)
+            mark(g, n->in[0], "max", maxima++);
+    }
+    return g->g.status ? fail(g->g.status, "%s", g->g.why) : 0;
+}
+
 static int build(const struct job *j, bool step, struct ocelli_graph **out)
 {
     struct ocelli_graph *g = NULL;
@@ -44,7 +74,9 @@ static int build(const struct job *j, bool step, struct ocelli_graph **out)
                             &(struct ocelli_optimizer_params){.momentum = 0.9f}));
     for (int i = 0; i < g->g.n_nodes; i++)
         if (g->g.node[i].op == &op_dropout)
-            ((struct dropout_attr *)g->g.node[i].attr)->ratio = 0;
+            ((struct dropout_attr *)g->g.node[i].attr)->ratio = NOTHING;
+    if (step && j->decide)
+        TRY(mark_decisions(g));
     *out = g;
     return 0;
 out:
@@ -95,9 +127,11 @@ out:
 static int write_outputs(struct job *j, const struct ocelli_graph *g,
                          const struct ocelli_plan *plan)
 {
-    struct ocelli_array a[8] = {{0}};
     int n = ocelli_graph_outputs(g), err = 0;
-    for (int i = 0; i < n && i < 8; i++) {
+    struct ocelli_array *a = calloc((size_t)n, sizeof(*a));
+    if (!a)
+        return fail_memory();
+    for (int i = 0; i < n; i++) {
         struct ocelli_port port;
         TRY(ocelli_graph_output(g, i, &port));
         struct ocelli_tensor *t = ocelli_plan_tensor(plan, port.name);
@@ -109,8 +143,9 @@ static int write_outputs(struct job *j, const struct ocelli_graph *g,
     }
     TRY(ocelli_npz_write(a, n, file(j, "out.npz")));
 out:
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < n; i++)
         ocelli_array_free(&a[i]);
+    free(a);
     return err;
 }
 
@@ -145,10 +180,11 @@ int main(int argc, char **argv)
         return 2;
     struct job j = {.net = argv[1],
                     .dir = argv[5],
+                    .decide = strcmp(argv[2], "decide") == 0,
                     .params = {.batch = atoi(argv[3]),
                                .height = atoi(argv[4]),
                                .width = atoi(argv[4]),
-                               .training = strcmp(argv[2], "train") == 0}};
+                               .training = strcmp(argv[2], "predict") != 0}};
     TRY(ocelli_device_open(&j.dev, NULL));
     TRY(build(&j, false, &g));
     TRY(ocelli_weights_create(&j.start, j.dev, g, 1));

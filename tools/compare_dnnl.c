@@ -1,10 +1,13 @@
-/* oneDNN's matrix product M N K, timed: for tools/compare. Weights in the layout it likes best.
+/* oneDNN's matrix product M N K, timed: for tools/compare. Weights in the layout it likes best. Or "peak":
+ * 1 GFLOP of multiply-adds in registers.
  *
  * Prints the median milliseconds of a run, on the clock and of processor time. */
 #define _GNU_SOURCE
 #include <dnnl.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define ROUNDS 15
@@ -46,19 +49,56 @@ static dnnl_exec_arg_t operand(const_dnnl_primitive_desc_t pd, dnnl_query_t what
     return a;
 }
 
-static void time_it(const_dnnl_primitive_desc_t pd)
+/* The vectors are this processor's: build with -march=native. */
+#ifdef __AVX512F__
+#define LANES 16
+#else
+#define LANES 8
+#endif
+#define CHAINS 12 /* hide the latency, and fit any processor's registers */
+typedef float vec __attribute__((vector_size(4 * LANES)));
+static float sink;
+
+static void peak(void *unused)
+{
+    const int threads = omp_get_max_threads(), n = (int)(1e9 / (2.0 * LANES * CHAINS * threads));
+    (void)unused;
+#pragma omp parallel for
+    for (int t = 0; t < threads; t++) {
+        vec acc[CHAINS];
+        const vec a = (vec){0} + 0.999f, b = (vec){0} + (float)threads;
+        for (int k = 0; k < CHAINS; k++)
+            acc[k] = b + (float)k;
+        for (int i = 0; i < n; i++)
+#pragma GCC unroll 12
+            for (int k = 0; k < CHAINS; k++)
+                acc[k] = acc[k] * a + b;
+        for (int k = 1; k < CHAINS; k++)
+            acc[0] += acc[k];
+#pragma omp critical
+        sink += acc[0][0];
+    }
+}
+
+struct product {
+    dnnl_primitive_t run;
+    dnnl_exec_arg_t arg[3];
+};
+
+static void multiply(void *product)
+{
+    const struct product *p = product;
+    CHECK(dnnl_primitive_execute(p->run, stream, 3, p->arg));
+}
+
+static void time_it(void (*run)(void *), void *what)
 {
     double wall[ROUNDS], busy[ROUNDS];
-    dnnl_primitive_t run;
-    const dnnl_exec_arg_t args[] = {operand(pd, dnnl_query_src_md, DNNL_ARG_SRC),
-                                    operand(pd, dnnl_query_weights_md, DNNL_ARG_WEIGHTS),
-                                    operand(pd, dnnl_query_dst_md, DNNL_ARG_DST)};
-    CHECK(dnnl_primitive_create(&run, pd));
     int n = 1;
     for (int r = -2; r < ROUNDS; r++) {
         const double w = seconds(CLOCK_MONOTONIC), b = seconds(CLOCK_PROCESS_CPUTIME_ID);
         for (int i = 0; i < n; i++)
-            CHECK(dnnl_primitive_execute(run, stream, 3, args));
+            run(what);
         CHECK(dnnl_stream_wait(stream));
         const double took = seconds(CLOCK_MONOTONIC) - w;
         if (r < 0) { /* rounds of 20 ms */
@@ -95,14 +135,25 @@ static dnnl_primitive_desc_t gemm(const dnnl_dim_t *v)
 int main(int argc, char **argv)
 {
     dnnl_dim_t v[3];
-    if (argc != 4) {
-        fprintf(stderr, "usage: dnnl M N K\n");
+    struct product p;
+    const int only_peak = argc == 2 && strcmp(argv[1], "peak") == 0;
+    if (argc != 4 && !only_peak) {
+        fprintf(stderr, "usage: dnnl M N K | peak\n");
         return 2;
+    }
+    CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+    if (only_peak) {
+        time_it(peak, NULL);
+        return sink == 0;
     }
     for (int i = 0; i < 3; i++)
         v[i] = atoll(argv[i + 1]);
-    CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
-    CHECK(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
-    time_it(gemm(v));
+    const_dnnl_primitive_desc_t pd = gemm(v);
+    p.arg[0] = operand(pd, dnnl_query_src_md, DNNL_ARG_SRC);
+    p.arg[1] = operand(pd, dnnl_query_weights_md, DNNL_ARG_WEIGHTS);
+    p.arg[2] = operand(pd, dnnl_query_dst_md, DNNL_ARG_DST);
+    CHECK(dnnl_primitive_create(&p.run, pd));
+    time_it(multiply, &p);
     return 0;
 }

@@ -39,7 +39,7 @@ _ocelli()
         mapfile -t COMPREPLY < <(compgen -W "auto exhaustive random local annealing evolution model" -- "$cur")
         return
         ;;
-    --optimizer | --schedule | --init | --softmax)
+    --optimizer | --schedule | --init | --softmax | --storage)
         words=$("${COMP_WORDS[0]}" "$command" --help 2>/dev/null |
             sed -n "/^  $prev /{n;s/^ *one of//p}")
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -231,19 +231,18 @@ def theirs(args, net, out, data):
 def accuracy_of(args, net, data, out):
     out.mkdir(parents=True, exist_ok=True)
     steps = len(data[0][1]) // args.batch * (args.last or args.epochs)
-    a, b = ours(args, net, out, steps), theirs(args, net, out, data)
+    rows = list(zip(ours(args, net, out, steps), theirs(args, net, out, data)))
     print("%s on %s, a schedule of %d epochs, batch %d, %s %g (%s), weight decay %g, augment %s, seed %d" %
           (net, args.data, args.epochs, args.batch, args.optimizer, args.lr, args.schedule, args.weight_decay,
            args.augment or "none", args.seed))
     print("epoch   train loss        torch   accuracy    torch   test    torch")
-    for x, y in zip(a, b):
+    for x, y in rows:
         print("%5d  %11.4f  %11.4f   %6.2f %%  %6.2f %%  %6.2f %%  %6.2f %%" %
               (x["epoch"], x["train_loss"], y["train_loss"], 100 * x["train_accuracy"], 100 * y["train_accuracy"],
                100 * x["test_accuracy"], 100 * y["test_accuracy"]))
-    apart = 100 * (a[-1]["test_accuracy"] - b[-1]["test_accuracy"])
-    print("%s: %.2f %%, PyTorch %.2f %%, %+.2f points" %
-          (net, 100 * a[-1]["test_accuracy"], 100 * b[-1]["test_accuracy"], apart), flush=True)
-    return abs(apart) <= WITHIN and 100 * a[-1]["test_accuracy"] >= args.least
+    a, b = (100 * last["test_accuracy"] for last in rows[-1])
+    print("%s: %.2f %%, PyTorch %.2f %%, %+.2f points" % (net, a, b, a - b), flush=True)
+    return abs(a - b) <= WITHIN and a >= args.least
 
 
 def accuracy(args):

@@ -65,7 +65,17 @@ struct ocelli_device_params {
        False: stop now, and run with what was found so far. NULL: nobody. */
     bool (*tuning)(void *user, const struct ocelli_tune_progress *p);
     void *tuning_user;
+    /* A program whose `compile-worker` command is ocelli_compile_worker(), as the command `ocelli` has
+       it. Where the driver compiles one program at a time (PoCL), several such processes then share what
+       the disk cache lacks, one a processor; each ends with the call that needed it. NULL: no processes. */
+    const char *compiler;
 };
+
+/* What a program named in `compiler` does: compiles for its parent process, which talks to it on standard input
+ * and output, until the end of input. A program that is its own compiler calls it when its first
+ * argument is "compile-worker", before it uses OpenCL.
+ * Fails: IO, INVALID, NO_DEVICE, DEVICE. */
+OCELLI_API int ocelli_compile_worker(void);
 
 /* Opens a device. p may be NULL.
  * Fails: NO_DEVICE, INVALID (the request names nothing here; the message lists what there is),

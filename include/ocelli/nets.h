@@ -38,6 +38,7 @@ struct ocelli_net_params {
  *   googlenet     Szegedy et al. 2014 (Inception V1), with LRN; 6,998,552, training 13,378,280
  *   inception-v2  Ioffe and Szegedy 2015 (normalised Inception), 224x224
  *   inception-v3  Szegedy et al. 2015, 299x299, as torchvision has it; 23,834,568, training 27,161,264
+ *   mobilenet     Howard et al. 2017 (V1, full width): depthwise and 1x1 convolutions, normalised; 4,231,976
  *   resnet18 resnet34 resnet50 resnet101 resnet152   He et al. 2015; 11,689,512, 21,797,672, 25,557,032,
  *                 44,549,160, 60,192,808. The stride of a bottleneck is in its 3x3, not in its first 1x1
  *   resnet20 resnet32 resnet44 resnet56 resnet110   their CIFAR form, 32x32, shortcuts of option A (no

@@ -77,8 +77,10 @@ struct ocelli_plan_params {
      * Arithmetic and sums stay float, and so do biases, what normalises, softmax, and the graph's inputs and outputs.
      * Each result that is stored is rounded once, to 2^-11 of itself (below 2^-14 to 2^-25), as is each weight; what
      * exceeds 65504 becomes infinite. Weights of the plan's own are F16 from the start; those that are given stay as
-     * they are, with halves beside them. Every device can: halves in memory are core OpenCL 1.2. On a processor the
-     * kernels of graphics processors are used, for the blocked ones know float only: less memory, but slower. */
+     * they are, with halves beside them. Every device can: halves in memory are core OpenCL 1.2. A processor takes the
+     * kernels of graphics processors, for its blocked ones know float only: less memory, but tens of times slower,
+     * which is logged as a warning.
+     * Fails: INVALID (another type), UNSUPPORTED (the graph trains). */
     enum ocelli_dtype storage;
 };
 

@@ -78,6 +78,11 @@ OCELLI_API int ocelli_tune_graph(struct ocelli_device *dev, const struct ocelli_
                                  const struct ocelli_plan_params *q,
                                  const struct ocelli_tune_params *p,
                                  struct ocelli_tune_result **out, int *n);
+/* Takes winners back: from now on each of these problems has its default on this device. What was
+ * tried stays known. *reverted: how many had something else. For networks that turn out slower as a
+ * whole. Fails: INVALID, IO, MEMORY. */
+OCELLI_API int ocelli_tune_revert(struct ocelli_device *dev, const char *database,
+                                  const struct ocelli_tune_result *r, int n, int *reverted);
 /* Tunes somebody's own kernel: `spec` is the text of a specification (JSON, ocelli(1) has the
  * format, or T1), file names in it are relative to `folder`; `source` replaces the kernel file that
  * it names (NULL: does not). Fails besides: FORMAT. */

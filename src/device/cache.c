@@ -158,6 +158,15 @@ out:
     return ok;
 }
 
+bool cache_has(const struct cache *c, const char *key)
+{
+    struct stat st;
+    char *path = c->dir ? join(c->dir, key, ENTRY_END) : NULL;
+    bool has = path && trusted(path, &st);
+    free(path);
+    return has;
+}
+
 /* ---- Keeping it small ---- */
 
 struct entry {

@@ -28,6 +28,8 @@ void cache_close(struct cache *c);
 /* What is kept under a key of 32 hexadecimal digits; free() it. False: nothing, or nothing whole.
  * Thread-safety: safe, like cache_put(). */
 bool cache_get(const struct cache *c, const char *key, unsigned char **data, size_t *bytes);
+/* There is something under the key, whole or not. */
+bool cache_has(const struct cache *c, const char *key);
 /* Fails with words, for a warning: IO, MEMORY. After a failure, does nothing. Now and then trims.
  */
 int cache_put(struct cache *c, const char *key, const void *data, size_t bytes);

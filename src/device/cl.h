@@ -79,6 +79,7 @@ struct ocelli_device {
     void *tuning_user;
     bool profile;
     bool use_cache;
+    char *compiler; /* of ocelli_device_params; NULL: none */
     cl_platform_id platform; /* NULL on the null device, as are the following */
     cl_device_id id;
     cl_context context;

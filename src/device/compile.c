@@ -66,8 +66,8 @@ out:
     return err;
 }
 
-/* The whole source: the caller frees `t` also after a failure. A name with a slash is the path of a file of
- * somebody's own, without its ".cl": it stands alone. */
+/* The whole source: the caller frees `t` also after a failure. A name with a slash is the path of a
+ * file of somebody's own, without its ".cl": it stands alone. */
 static int program_source(const char *name, struct text *t)
 {
     int err;
@@ -100,7 +100,8 @@ int launches_source(const struct launches *l, char hex[33])
         return err;
     for (int i = 0; i < l->n && !err; i++) {
         struct text t = {0};
-        if (l->item[i].kind != LAUNCH_KERNEL || (i > 0 && l->item[i].program == l->item[i - 1].program))
+        if (l->item[i].kind != LAUNCH_KERNEL ||
+            (i > 0 && l->item[i].program == l->item[i - 1].program))
             continue;
         err = program_source(l->item[i].program, &t);
         if (!err)
@@ -263,8 +264,8 @@ out:
     return err;
 }
 
-/* Goes on with the program's own binary where the driver then has less to do. The program stays as it
- * is where that does not work. */
+/* Goes on with the program's own binary where the driver then has less to do. The program stays as
+ * it is where that does not work. */
 static void reload(struct program *p, const unsigned char *bin, size_t bytes, const char *options)
 {
     cl_program from_source = p->cl;
@@ -288,6 +289,21 @@ static void store(struct job *job, const char *key, const char *options)
     free(bin);
 }
 
+/* Source and options as the driver gets them, and the name on disk. The caller frees the texts also
+ * after a failure. */
+static int program_text(const struct program *p, struct text *source, struct text *options,
+                        char key[33])
+{
+    int err;
+    TRY(program_source(p->name, source));
+    text_add(options, "%s%s%s", OPTIONS, *p->defines && *p->defines != ' ' ? " " : "", p->defines);
+    if (options->failed)
+        TRY(fail_memory());
+    TRY(program_key(p, source->s, options->s, key));
+out:
+    return err;
+}
+
 static int build(struct job *job)
 {
     int err;
@@ -297,17 +313,9 @@ static int build(struct job *job)
     char key[33];
     struct program *p = job->p;
     const bool use_cache = p->dev->programs->cache.dir != NULL;
-    TRY(program_source(p->name, &source));
-    text_add(&options, "%s%s%s", OPTIONS, *p->defines && *p->defines != ' ' ? " " : "", p->defines);
-    if (options.failed) {
-        err = fail_memory();
-        goto out;
-    }
-    if (use_cache) {
-        TRY(program_key(p, source.s, options.s, key));
-        job->cached = cache_get(&p->dev->programs->cache, key, &bin, &bytes) &&
-                      build_binary(p, bin, bytes, options.s) == 0;
-    }
+    TRY(program_text(p, &source, &options, key));
+    job->cached = use_cache && cache_get(&p->dev->programs->cache, key, &bin, &bytes) &&
+                  build_binary(p, bin, bytes, options.s) == 0;
     if (!job->cached) {
         TRY(build_source(job, source.s, options.s));
         if (use_cache)
@@ -326,4 +334,15 @@ void job_run(struct job *job)
     job->err = build(job);
     if (job->err)
         job->why = strdup(ocelli_error());
+}
+
+bool job_is_on_disk(const struct job *job)
+{
+    struct text source = {0}, options = {0};
+    char key[33];
+    bool is = program_text(job->p, &source, &options, key) == 0 &&
+              cache_has(&job->p->dev->programs->cache, key);
+    text_free(&source);
+    text_free(&options);
+    return is;
 }

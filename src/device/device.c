@@ -87,6 +87,8 @@ int ocelli_device_open(struct ocelli_device **out, const struct ocelli_device_pa
         f->caps.cpu_style = kind == OCELLI_DEVICE_CPU;
     }
     TRY(device_make(&dev, f, p));
+    if (p->compiler && !(dev->compiler = strdup(p->compiler)))
+        TRY(fail_memory());
     const cl_context_properties properties[] = {
         CL_CONTEXT_PLATFORM,
         (cl_context_properties)f->platform,
@@ -119,6 +121,7 @@ void ocelli_device_close(struct ocelli_device **devp)
                "device: closed while tensors, weights or plans of it still exist (%llu bytes)",
                (unsigned long long)dev->stats.bytes_allocated);
     CL_RELEASE(clReleaseContext, dev->context);
+    free(dev->compiler);
     free(dev);
 }
 

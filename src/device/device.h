@@ -17,8 +17,6 @@
 
 const struct caps *device_caps(const struct ocelli_device *dev);
 const struct log *device_log(const struct ocelli_device *dev);
-/* Builds the programs of launches that will be recorded later. */
-int launches_compile(struct ocelli_device *dev, const struct launches *l);
 /* Are compiled programs kept on disk? */
 bool device_keeps_programs(const struct ocelli_device *dev);
 /* The listener of plans that are tuned, NULL: none. */
@@ -93,6 +91,9 @@ struct binding {
  * messages (copied). */
 int cmdlist_add(struct cmdlist *list, const struct launch *launch, const struct binding *in,
                 const struct binding *out, const struct binding *scratch, const char *label);
+/* Compiles what the launches of n lists need and is not compiled yet, all together: drivers take long, and with
+ * several programs at once less. The device's own listener is told. Nothing to do where it cannot run. */
+int device_compile(struct ocelli_device *dev, const struct launches *const *list, int n);
 /* Compiles what is not compiled yet (programs in parallel), makes the kernels, fixes order and lanes.
  * `progress` (NULL: the device's own listener) is told how many of how many programs are ready. */
 int cmdlist_seal(struct cmdlist *list, void (*progress)(void *user, int done, int n), void *user);

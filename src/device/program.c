@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/program.h"
+#include "device/helpers.h"
 #include "device/quirks.h"
 
 #define MAX_THREADS 16
@@ -16,41 +16,64 @@ struct crew {
     int n;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int next, done; /* under the lock */
+    int next, done, working; /* under the lock */
+};
+
+struct hand {
+    struct crew *crew;
+    bool helped; /* a helper does the work */
+    pthread_t thread;
 };
 
 static void *work(void *user)
 {
-    struct crew *c = user;
+    const struct hand *hand = user;
+    struct crew *c = hand->crew;
+    struct child helper = {0};
+    bool well = true;
     pthread_mutex_lock(&c->lock);
-    while (c->next < c->n) {
+    while (well && c->next < c->n) {
         struct job *job = &c->jobs[c->next++];
         pthread_mutex_unlock(&c->lock);
-        job_run(job);
+        job->helped = hand->helped;
+        if (hand->helped)
+            well = helper_compile(&helper, job->p);
+        else
+            job_run(job);
         pthread_mutex_lock(&c->lock);
         c->done++;
         pthread_cond_signal(&c->changed);
     }
+    c->working--;
+    pthread_cond_signal(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    child_stop(&helper);
     return NULL;
 }
 
-/* Progress is told by the calling thread only. False: not one thread could be had. */
-static bool build_threaded(struct job *jobs, int n, int threads,
+/* By `threads` threads, and as many more as there are helpers. What helpers compiled, and what
+ * nobody did, is still to be taken by job_run(). Progress is told by the calling thread only. */
+static void build_together(struct job *jobs, int n, int threads, int helpers,
                            void (*progress)(void *user, int done, int n), void *user)
 {
     struct crew c = {.jobs = jobs,
                      .n = n,
                      .lock = PTHREAD_MUTEX_INITIALIZER,
                      .changed = PTHREAD_COND_INITIALIZER};
-    pthread_t thread[MAX_THREADS];
-    int started = 0;
-    while (started < threads && pthread_create(&thread[started], NULL, work, &c) == 0)
-        started++;
+    struct hand hand[MAX_THREADS];
+    const int hands = MIN(threads + helpers, MAX_THREADS);
+    int started = 0, told = 0;
     pthread_mutex_lock(&c.lock);
-    for (int told = 0; started > 0 && told < n;) {
-        while (c.done == told)
-            pthread_cond_wait(&c.changed, &c.lock);
+    for (; started < hands; started++) {
+        hand[started] = (struct hand){.crew = &c, .helped = started >= threads};
+        if (pthread_create(&hand[started].thread, NULL, work, &hand[started]) != 0)
+            break;
+        c.working++;
+    }
+    while (c.working > 0) {
+        pthread_cond_wait(&c.changed, &c.lock);
+        if (c.done == told)
+            continue;
         told = c.done;
         pthread_mutex_unlock(&c.lock);
         if (progress)
@@ -59,10 +82,9 @@ static bool build_threaded(struct job *jobs, int n, int threads,
     }
     pthread_mutex_unlock(&c.lock);
     for (int i = 0; i < started; i++)
-        pthread_join(thread[i], NULL);
+        pthread_join(hand[i].thread, NULL);
     pthread_mutex_destroy(&c.lock);
     pthread_cond_destroy(&c.changed);
-    return started > 0;
 }
 
 /* What the compiler said, a line a message. */
@@ -98,13 +120,19 @@ static int account(struct ocelli_device *dev, struct job *jobs, int n)
     return err;
 }
 
-/* Drivers compile on the host, whatever the device is. Those that this process may use; at least two threads
- * cost nothing and wait less for the disk. */
+/* Drivers compile on the host, whatever the device is. Those that this process may use. */
 static int processors(void)
 {
     cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
-    return MAX(n, 2);
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? MAX(CPU_COUNT(&set), 1) : 1;
+}
+
+static int count_missing(struct job *jobs, int n)
+{
+    int missing = 0;
+    for (int i = 0; i < n; i++)
+        missing += !job_is_on_disk(&jobs[i]);
+    return missing;
 }
 
 int programs_build(struct program *const *list, int n,
@@ -127,14 +155,21 @@ int programs_build(struct program *const *list, int n,
         progress = dev->building;
         user = dev->building_user;
     }
-    int threads = dev->caps.quirks & QUIRK_SERIAL_BUILD ? 1 : processors();
-    threads = MIN(MIN(threads, n_jobs), MAX_THREADS);
-    if (threads < 2 || !build_threaded(jobs, n_jobs, threads, progress, user)) {
-        for (int i = 0; i < n_jobs; i++) {
-            job_run(&jobs[i]);
-            if (progress)
-                progress(user, i + 1, n_jobs);
-        }
+    /* At least two threads cost nothing and wait less for the disk. */
+    int threads = MIN(MIN(MAX(processors(), 2), n_jobs), MAX_THREADS), helpers = 0;
+    if (dev->caps.quirks & QUIRK_SERIAL_BUILD) {
+        threads = 1;
+        if (dev->compiler)
+            helpers = helpers_worth(dev, count_missing(jobs, n_jobs), processors());
+    }
+    if (threads > 1 || helpers > 0)
+        build_together(jobs, n_jobs, threads, helpers, progress, user);
+    for (int i = 0; i < n_jobs; i++) {
+        if (jobs[i].p->cl || jobs[i].err)
+            continue;
+        job_run(&jobs[i]);
+        if (progress && !jobs[i].helped)
+            progress(user, i + 1, n_jobs);
     }
     int err = account(dev, jobs, n_jobs);
     free(jobs);
@@ -176,24 +211,33 @@ out:
     return err;
 }
 
-int launches_compile(struct ocelli_device *dev, const struct launches *l)
-{
-    struct program **list = calloc((size_t)l->n + 1, sizeof(struct program *));
-    int n = 0, err = 0;
-    if (!list)
-        return fail_memory();
-    for (int i = 0; i < l->n; i++)
-        if (l->item[i].kind == LAUNCH_KERNEL)
-            TRY(program_get(dev, l->item[i].program, l->item[i].defines.s, &list[n++]));
-    TRY(programs_build(list, n, NULL, NULL));
-out:
-    free(list);
-    return err;
-}
-
 bool device_keeps_programs(const struct ocelli_device *dev)
 {
     return dev->programs && dev->programs->cache.dir && !dev->programs->cache.failed;
+}
+
+int device_compile(struct ocelli_device *dev, const struct launches *const *list, int n)
+{
+    int err, used = 0, all = 0;
+    struct program **p = NULL;
+    for (int i = 0; i < n; i++)
+        all += list[i]->n;
+    if (!dev->programs || all == 0)
+        return 0;
+    p = calloc((size_t)all, sizeof(*p));
+    if (!p)
+        TRY(fail_memory());
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < list[i]->n; k++) {
+            const struct launch *l = &list[i]->item[k];
+            if (l->kind == LAUNCH_KERNEL)
+                TRY(program_get(dev, l->program, l->defines.s, &p[used++]));
+        }
+    }
+    TRY(programs_build(p, used, NULL, NULL));
+out:
+    free(p);
+    return err;
 }
 
 int program_kernel(struct program *p, const char *kernel, cl_kernel *out)

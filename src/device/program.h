@@ -26,10 +26,13 @@ struct job {
     char *why;     /* the message that goes with err */
     char *log;     /* of the compiler */
     bool cached;   /* taken from disk */
+    bool helped;   /* a helper was asked to put it there */
     char *warning; /* why it was not put there */
 };
 /* Takes the program from disk or compiles it and puts it there. Several threads may do this at
  * once, for different programs. The caller frees the texts. */
 void job_run(struct job *job);
+/* Whether job_run() is likely to find it there. */
+bool job_is_on_disk(const struct job *job);
 
 #endif

@@ -8,15 +8,6 @@
 #include "ops/attrs.h"
 #include "ops/gemm.h"
 
-/* readers[v]: how often nodes read value v. */
-static void count_readers(const struct graph *g, int *readers)
-{
-    for (int i = 0; i < g->n_nodes; i++)
-        for (int j = 0; j < g->node[i].n_in; j++)
-            if (g->node[i].in[j] != OCELLI_NONE)
-                readers[g->node[i].in[j]]++;
-}
-
 /* Is node p a product a^T b that is limited by memory, without anything at its store? */
 static bool is_gradient(const struct graph *g, const struct node *p)
 {

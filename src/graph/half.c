@@ -38,7 +38,8 @@ static bool begins(const struct halving *h, const struct node *n)
            h->g->value[n->out[0]].desc.dtype == OCELLI_F32;
 }
 
-/* Does node n become half? Others than the above follow, where one of their inputs is there in half. */
+/* Does node n become half? Others than the above follow, where one of their inputs is there in
+ * half. */
 static bool becomes_half(const struct halving *h, const struct node *n)
 {
     if (!n->op->half || h->fixed[n->out[0]] || h->g->value[n->out[0]].desc.dtype != OCELLI_F32)

@@ -34,7 +34,7 @@ int layout_conv(struct layout *l, const struct node *n, bool *done)
     struct conv2d c;
     struct side side;
     int in[OP_MAX_IN] = {x, OCELLI_NONE, OCELLI_NONE}, err = 0;
-    if (!fits_with_bias(l, *n))
+    if (!layout_is_image(l, x) || !fits_with_bias(l, *n))
         return 0;
     TRY(conv2d_geometry(&c, "conv2d", shape_of(l, x), shape_of(l, w), conv));
     const struct conv2d_choice k = conv2d_choose(&c, l->caps, is_blocked(l, x), l->exact);
@@ -110,8 +110,7 @@ int layout_conv_bwd_data(struct layout *l, const struct node *n, bool *done)
     TRY(conv2d_geometry(&c, n->op->name, shape_of(l, n->out[0]), shape_of(l, w), &a->conv));
     const bool simple = turned(&c, &a->conv, &t, &conv);
     const struct conv2d_choice k = conv2d_choose(simple ? &t : &c, l->caps, true, l->exact);
-    /* A strided depthwise one has no fast kernel. */
-    if (!k.blocked || !(groups_fit(l, &c) || (is_depthwise(&c) && simple)))
+    if (!k.blocked || !(groups_fit(l, &c) || is_depthwise(&c)))
         return 0;
     *done = true;
     if (is_depthwise(&c)) {

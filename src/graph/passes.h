@@ -32,6 +32,13 @@ int graph_layout(struct graph *g, const struct caps *caps, bool exact);
  * Fails: UNSUPPORTED (the graph trains). */
 int graph_half(struct graph *g, bool own);
 
+/* On CPUs: large matrix products whose right operand is fixed read it packed. Before graph_hoist(). */
+int graph_pack(struct graph *g, const struct caps *caps);
+
+/* On CPUs: a blocked depthwise convolution and the 1x1 convolution of its result as one operation, where
+ * that is likely to be faster. After graph_layout(). */
+int graph_fuse_separable(struct graph *g, const struct caps *caps);
+
 /* fixed[v]: value v depends on nothing but weights, states and constants that no node updates. */
 void graph_fixed(const struct graph *g, bool *fixed);
 

@@ -39,6 +39,15 @@ static inline size_t value_span(const struct graph *g, int v)
     return bytes;
 }
 
+/* Adds to readers[v] how often nodes read value v. */
+static inline void count_readers(const struct graph *g, int *readers)
+{
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int j = 0; j < g->node[i].n_in; j++)
+            if (g->node[i].in[j] != OCELLI_NONE)
+                readers[g->node[i].in[j]]++;
+}
+
 /* Does node n write into the memory of value v (an optimiser step on a weight)? */
 static inline bool node_updates(const struct graph *g, const struct node *n, int v)
 {

@@ -381,6 +381,7 @@ int judge_prepare(struct judge *j, const struct candidate *k)
     int last = j->work->n_cases - 1, seen = 0, err = 0;
     for (int c = 0; c <= last && !err; c++) {
         struct launches l = {0};
+        const struct launches *list = &l;
         if (c < last && seen >= CASES)
             continue;
         err = j->work->plan(j->work->user, c, k, &l);
@@ -388,7 +389,7 @@ int judge_prepare(struct judge *j, const struct candidate *k)
             err = 0;
             continue;
         }
-        err = err ? err : launches_compile(j->dev, &l);
+        err = err ? err : device_compile(j->dev, &list, 1);
         launches_free(&l);
         seen++;
     }

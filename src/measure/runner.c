@@ -1,18 +1,15 @@
 #include "measure/runner.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 
 #define LINE_MAX_BYTES 65536
@@ -20,16 +17,13 @@
 #define REFERENCE_SECONDS 600 /* plain kernels, on a machine in use */
 #define LOOK_SECONDS 0.1      /* between two looks whether to stop */
 
-extern char **environ;
-
 struct runner {
     struct runner_params p;
     double end;                 /* clock, at which whatever is in work is given up; 0: never */
     const char *problem, *spec; /* in work */
     bool open;                  /* the worker knows them.. */
     bool keeps;                 /* ..and keeps programs on disk */
-    pid_t pid;                  /* 0: none */
-    int fd;
+    struct child child;
     char line[LINE_MAX_BYTES];
     size_t have;
     char stage[16]; /* what the worker said it was doing */
@@ -40,7 +34,7 @@ int runner_create(struct runner **out, const struct runner_params *p)
     struct runner *r = calloc(1, sizeof(*r));
     if (!r)
         return fail_memory();
-    *r = (struct runner){.p = *p, .fd = -1};
+    *r = (struct runner){.p = *p};
     *out = r;
     return 0;
 }
@@ -59,21 +53,12 @@ void runner_end(struct runner *r, double end)
 
 /* ---- The process ---- */
 
-/* Its wait status: killing what has died already changes nothing. */
+/* The wait status. */
 static int stop(struct runner *r)
 {
-    int status = 0;
-    if (!r->pid)
-        return 0;
-    kill(r->pid, SIGKILL);
-    while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    close(r->fd);
-    r->fd = -1;
-    r->pid = 0;
     r->have = 0;
     r->open = false;
-    return status;
+    return child_stop(&r->child);
 }
 
 void runner_destroy(struct runner **rp)
@@ -85,49 +70,17 @@ void runner_destroy(struct runner **rp)
     *rp = NULL;
 }
 
-static int start(struct runner *r)
-{
-    char *const argv[] = {(char *)r->p.program, "tune-worker", NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    int end[2], code;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0)
-        return fail(OCELLI_ERR_IO, "tuning worker: %s", strerror(errno));
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, end[1], 0);
-    posix_spawn_file_actions_adddup2(&files, end[1], 1);
-    /* What drivers say about candidates that do not compile is nobody's business. */
-    posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-    posix_spawnattr_init(&attr);
-    /* A group of its own: Ctrl-C is ours to answer. */
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-    code = posix_spawnp(&r->pid, r->p.program, &files, &attr, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attr);
-    close(end[1]);
-    r->fd = end[0];
-    if (code == 0)
-        return 0;
-    close(r->fd);
-    r->fd = -1;
-    r->pid = 0;
-    return fail(OCELLI_ERR_IO, "tuning worker: %s: %s", r->p.program, strerror(code));
-}
-
 /* ---- Lines ---- */
 
 static bool send_line(struct runner *r, json_t *request)
 {
     char *s = json_dumps(request, JSON_COMPACT);
     bool ok = s != NULL;
-    size_t n = s ? strlen(s) : 0;
     json_decref(request);
-    if (s)
-        s[n++] = '\n'; /* over the terminating zero */
-    for (size_t at = 0; ok && at < n;) {
-        ssize_t w = send(r->fd, s + at, n - at, MSG_NOSIGNAL);
-        ok = w > 0 || (w < 0 && errno == EINTR);
-        at += w > 0 ? (size_t)w : 0;
+    if (s) {
+        size_t n = strlen(s);
+        s[n] = '\n'; /* over the terminating zero */
+        ok = child_send(&r->child, s, n + 1);
     }
     free(s);
     return ok;
@@ -147,14 +100,14 @@ static enum heard hear(struct runner *r, double deadline, size_t *len)
             return HEARD_LINE;
         }
         double left = deadline - clock_seconds();
-        struct pollfd p = {r->fd, POLLIN, 0};
+        struct pollfd p = {r->child.fd, POLLIN, 0};
         if (left <= 0)
             return HEARD_NOTHING;
         int n = poll(&p, 1, (int)(left * 1e3) + 1);
         if (n == 0 || (n < 0 && errno == EINTR))
             continue;
         ssize_t got = r->have < sizeof(r->line)
-                          ? read(r->fd, r->line + r->have, sizeof(r->line) - r->have)
+                          ? read(r->child.fd, r->line + r->have, sizeof(r->line) - r->have)
                           : 0;
         if (got <= 0)
             return HEARD_END;
@@ -247,8 +200,8 @@ static int ready(struct runner *r, struct verdict *v)
     int err = 0;
     if (r->open)
         return 0;
-    if (!r->pid)
-        TRY(start(r));
+    if (!r->child.pid)
+        TRY(child_start(&r->child, r->p.program, "tune-worker"));
     json_t *open = json_pack("{s:s, s:s*, s:s*, s:s*}", "do", "open", "device", r->p.device,
                              "problem", r->problem, "spec", r->spec);
     snprintf(r->stage, sizeof(r->stage), "open");
@@ -265,7 +218,7 @@ static int ready(struct runner *r, struct verdict *v)
     r->keeps = json_is_true(json_object_get(doc, "keeps"));
     json_decref(doc);
 out:
-    if (err && r->pid)
+    if (err)
         stop(r);
     return err;
 }
@@ -348,7 +301,7 @@ bool runner_prepare(struct runner *r, const struct candidate *k)
 bool runner_hear(struct runner *r)
 {
     struct verdict v = {0};
-    json_t *doc = r->pid ? reply(r, r->p.compile_s, &v) : NULL;
+    json_t *doc = r->child.pid ? reply(r, r->p.compile_s, &v) : NULL;
     json_decref(doc);
     return doc != NULL;
 }

@@ -156,6 +156,7 @@ static int verify_row(struct tuner *u, const struct row *row, struct ocelli_tune
     u->task = NULL;
     u->current = NULL;
     u->n_tasks = 0;
+    runner_use(u->runner, NULL, NULL); /* it knows problems by where they stand */
     task_free(&t);
     return !err && (!v->why || !v->problem || !v->variant || !v->setting) ? fail_memory() : err;
 }

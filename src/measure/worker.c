@@ -1,16 +1,13 @@
 /* The worker: runner.h has the protocol. */
 #include <jansson.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <ocelli/tune.h>
 
+#include "base/child.h"
 #include "measure/judge.h"
 
 struct worker {
@@ -141,17 +138,11 @@ static int serve(struct worker *w, const char *line)
 int ocelli_tune_worker(void)
 {
     struct worker w = {.in = stdin};
-    struct rlimit none = {0, 0};
     char *line = NULL;
     size_t cap = 0;
-    int err = 0, fd = dup(1);
-    /* With whoever asked: an orphan would go on computing. No core file of every candidate that
-     * crashes. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    setrlimit(RLIMIT_CORE, &none);
-    /* What drivers and kernels print must not be taken for answers. */
-    if (fd < 0 || dup2(2, 1) < 0 || !(w.out = fdopen(fd, "w")))
-        return fail(OCELLI_ERR_IO, "tuning worker: no output");
+    int err = child_serve(&w.out);
+    if (err)
+        return err;
     while (!err && getline(&line, &cap, w.in) > 0)
         err = serve(&w, line);
     free(line);

@@ -36,6 +36,7 @@ static const struct net {
     {"googlenet-small", net_googlenet_small, 32, 3, 10, 8, OCELLI_INIT_HE, 0},
     {"inception-v2", net_inception_v2, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
     {"inception-v3", net_inception_v3, 299, 3, 1000, 75, OCELLI_INIT_HE, 0},
+    {"mobilenet", net_mobilenet, 224, 3, 1000, 32, OCELLI_INIT_HE, 0},
     {"resnet18", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 18},
     {"resnet34", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 34},
     {"resnet50", net_resnet, 224, 3, 1000, 32, OCELLI_INIT_HE, 50},

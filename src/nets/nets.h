@@ -11,7 +11,8 @@ typedef ocelli_value net_build(struct ocelli_graph *g, ocelli_value image,
                                const struct ocelli_net_params *p, int form);
 
 net_build net_lenet5, net_lenet5_1998, net_alexnet, net_alexnet_one_column, net_vgg, net_nin,
-    net_nin_cifar, net_googlenet, net_googlenet_small, net_inception_v2, net_inception_v3, net_resnet, net_resnet_cifar;
+    net_nin_cifar, net_googlenet, net_googlenet_small, net_inception_v2, net_inception_v3,
+    net_mobilenet, net_resnet, net_resnet_cifar;
 
 /* Forms: the 16-layer VGG with 1x1 filters, what is added for a VGG with normalisation, and those for
  * images of 32x32. */

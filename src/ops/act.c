@@ -3,7 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const act_words[] = {
+const char *const act_names[] = {
+    "none",
     "relu",     "sigmoid",  "tanh",       "clip",        "leaky_relu", "elu",  "selu",
     "celu",     "hard_sigmoid", "hard_swish", "softplus", "softsign",   "thresholded_relu",
     "gelu",     "mish",     "sqrt",       "exp",         "log",        "neg",  "abs",

@@ -23,7 +23,8 @@ struct act_info {
 const struct act_info *act_info(int kind);
 /* kind of a word; 0 when there is none. */
 int act_kind(const char *word);
-/* The words of all kinds from 1 on, NULL-terminated (an ENUM attribute's words with min 1). */
-extern const char *const act_words[];
+/* The words of all kinds, NULL-terminated: from 0, "none", on, and from 1 on (an ENUM attribute's with min 1). */
+extern const char *const act_names[];
+#define act_words (act_names + 1)
 
 #endif

@@ -3,7 +3,7 @@
  *
  *   conv2d(x, w)      conv2d_bwd_data(dy, w) -> dx         conv2d_bwd_weights(dy, x) -> dw
  *   pool2d(x)         pool2d_bwd(dy, x) -> dx              gap(x)         gap_bwd(dy) -> dx
- *   gemm(a, b)
+ *   gemm(a, b)        gemm_packed(a, b), b in panels
  *   bias(x, b)                bias_bwd(dy) -> db
  *   scale(x, s)               scale_bwd(dy, x) -> ds       (dx is scale(dy, s))
  *   unary(x)                  unary_bwd(dy, y) -> dx
@@ -28,6 +28,7 @@
  *   pool3d(x)      pool3d_index(x) -> index     unpool(x, index)
  *   lrn_blocked_bwd(dy, x) -> dx
  *   reorder(x)     conv2d_pack(w)     conv2d_blocked(x, w, b?)     lrn_blocked(x)      (ops/conv2d_blocked.h)
+ *   separable_blocked(x, w, b?, d, e?): d, e the depthwise convolution's
  *   conv2d_blocked_bwd_data(dy, w) -> dx     conv2d_blocked_bwd_weights(x, dy) -> dw
  *   adaptive(w, g, lr, s, m?, runs?)             no output: updates w, s and m
  *   dropout(x, run)                            running(s, x?, runs?): no output, updates s
@@ -42,6 +43,12 @@
 struct reshape_attr {
     struct ocelli_shape shape; /* one extent may be -1 */
 };
+
+/* b is so many columns, in blocks of V: N/V x K x V. */
+struct gemm_packed_attr {
+    int columns;
+};
+#define GEMM_COLUMNS_MAX 100000000
 
 /* The targets are 1 - smoothing at the label and smoothing / C everywhere in addition. */
 struct softmax_xent_attr {
@@ -135,6 +142,15 @@ struct conv2d_blocked_attr {
     int channels[2];
 };
 
+/* The depthwise convolution and the function (struct act's members) that its result goes through;
+ * channels of x and y, for the cost. */
+struct separable_blocked_attr {
+    struct ocelli_conv2d_params conv;
+    int function;
+    float alpha, beta;
+    int channels[2];
+};
+
 /* The same of the forward convolution, and height and width of the x that it was given. */
 struct conv2d_blocked_bwd_data_attr {
     struct ocelli_conv2d_params conv;
@@ -209,7 +225,7 @@ struct fold_attr {
 };
 
 extern const struct op op_conv2d, op_conv2d_bwd_data, op_conv2d_bwd_weights;
-extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm;
+extern const struct op op_pool2d, op_pool2d_bwd, op_gap, op_gap_bwd, op_gemm, op_gemm_packed;
 extern const struct op op_bias, op_bias_bwd, op_scale, op_scale_bwd;
 extern const struct op op_unary, op_unary_bwd, op_add, op_reshape;
 extern const struct op op_softmax, op_softmax_bwd, op_softmax_xent, op_softmax_xent_bwd;
@@ -221,6 +237,7 @@ extern const struct op op_batchnorm_sums, op_batchnorm_bwd, op_lrn_blocked_bwd;
 extern const struct op op_batchnorm, op_batchnorm_stats, op_batchnorm_stats_bwd, op_fold;
 extern const struct op op_standardize, op_standardize_bwd, op_lrn, op_lrn_bwd, op_nll, op_nll_bwd;
 extern const struct op op_reorder, op_conv2d_pack, op_conv2d_blocked, op_lrn_blocked;
+extern const struct op op_separable_blocked;
 extern const struct op op_conv2d_blocked_bwd_data, op_conv2d_blocked_bwd_weights;
 extern const struct op op_conv3d, op_conv3d_bwd_data, op_pool3d, op_pool3d_index, op_unpool;
 extern const struct op op_strided, op_strided_bwd, op_concat, op_pad, op_gather, op_resize, op_image;

@@ -144,7 +144,7 @@ static bool no_plain_bias(const struct problem *p)
 enum { EACH, PIXELS };
 static const struct tunable depthwise_tunables[] = {
     [EACH] = {"ROWS", (const int[]){1, 2, 4, 8, 16, 32, 64, 128, 256, 0}},
-    [PIXELS] = {"PX", (const int[]){4, 1, 2, 3, 5, 6, 7, 8, 0}},
+    [PIXELS] = {"DEEP_PX", (const int[]){7, 1, 2, 3, 4, 5, 6, 8, 0}},
     {0},
 };
 
@@ -153,6 +153,28 @@ static bool depthwise_applicable(const struct problem *p, const struct caps *cap
     struct conv2d_blocked g;
     return caps->cpu_style && no_plain_bias(p) && conv2d_blocked_geometry(&g, p) == 0 &&
            g.form == FORM_DEPTHWISE && g.c.kernel[1] <= 16; /* its columns are unrolled */
+}
+
+int conv2d_deep_pixels(int w)
+{
+    int best = 0;
+    double least = 0;
+    for (int px = 7; px >= 4; px--) {
+        const double cycles = (double)div_up((size_t)w, (size_t)px) * (px + 1.5);
+        if (best == 0 || cycles < least) {
+            least = cycles;
+            best = px;
+        }
+    }
+    return best;
+}
+
+void conv2d_deep_define(struct launch *k, const struct conv2d *c, int px)
+{
+    launch_define(k, "DEEP_PX=%d", px);
+    launch_define(k, "DEEP_KW=%d", c->kernel[1]);
+    launch_define(k, "DEEP_SW=%d", c->stride[1]);
+    launch_define(k, "DEEP_DW=%d", c->dilation[1]);
 }
 
 /* About 2 us a work-item (4,096 products of vectors), where that leaves four for every core. */
@@ -165,7 +187,7 @@ static void depthwise_defaults(const struct problem *p, const struct caps *caps,
     const int64_t rows = (int64_t)c->n * c->groups / g.v * c->out[0];
     const int64_t products = (int64_t)c->out[1] * c->kernel[0] * c->kernel[1];
     tv[EACH] = 1;
-    tv[PIXELS] = 4;
+    tv[PIXELS] = conv2d_deep_pixels(c->out[1]);
     while (tv[EACH] < 256 && tv[EACH] * products < 4096 &&
            rows / (2 * tv[EACH]) >= 4 * caps->compute_units)
         tv[EACH] *= 2;
@@ -183,10 +205,7 @@ static int depthwise_plan(const struct problem *p, const struct caps *caps, cons
     const int blocks = c->groups / g.v, rows = c->n * blocks * c->out[0];
     struct launch *k = launch_add(l, "conv2d_blocked_depthwise", "conv2d_blocked_depthwise");
     launch_define(k, "VW=%d", g.v);
-    launch_define(k, "PX=%d", tv[PIXELS]);
-    launch_define(k, "KW=%d", c->kernel[1]);
-    launch_define(k, "SW=%d", c->stride[1]);
-    launch_define(k, "DW=%d", c->dilation[1]);
+    conv2d_deep_define(k, c, tv[PIXELS]);
     launch_out(k, "y", 0);
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);

@@ -25,6 +25,14 @@ struct conv2d_phase {
     int area, first, row, col;             /* pixels of dx, likewise */
 };
 
+/* The depthwise convolution, with its own bias (input 4) and activation, whose result is the x of a
+ * 1x1 convolution; its filter is input 3. */
+struct conv2d_deep {
+    struct conv2d c;
+    bool bias;
+    struct act act;
+};
+
 /* F(out x out, taps x taps) on windows of `window` pixels a side; all 0 where the form is none. */
 struct winograd {
     int out, taps, window;
@@ -39,11 +47,15 @@ struct conv2d_blocked {
     int xv; /* of x, 1: plain */
     bool bias;
     const struct conv2d_phase *phase; /* NULL: y and w are whole */
+    const struct conv2d_deep *deep;   /* NULL: x is there */
 };
 /* Fails: SHAPE. */
 int conv2d_blocked_geometry(struct conv2d_blocked *out, const struct problem *p);
 /* `channels` as in the attributes. */
 struct cost conv2d_blocked_cost(const struct conv2d_blocked *g, const int *channels);
+/* A filter a channel: pixels at a time for rows of w, and the prelude's DEEP_*. */
+int conv2d_deep_pixels(int w);
+void conv2d_deep_define(struct launch *k, const struct conv2d *c, int px);
 /* Vectors of sums that leave registers for weights and one pixel. */
 int conv2d_max_tile(int v);
 /* BIAS and the argument b, where there is one. */
@@ -75,6 +87,18 @@ void conv2d_tile_choose(const struct conv2d_blocked *g, const struct caps *caps,
 bool conv2d_tile_fits(const struct conv2d_blocked *g, const struct caps *caps, const int *tv);
 void conv2d_tile_launch(struct launches *l, const struct problem *p, const struct conv2d_blocked *g,
                         const int *tv);
+
+/* About how long it takes with these; and a depthwise convolution. */
+double conv2d_tile_cycles(const struct conv2d_blocked *g, const struct caps *caps, const int *tv);
+double conv2d_deep_cycles(const struct conv2d *c, int v, const struct caps *caps);
+
+/* ---- separable_blocked ---- */
+
+/* `point`'s deep is for the caller to set. Fails: SHAPE. */
+int separable_geometry(struct conv2d_blocked *point, struct conv2d_deep *deep,
+                       const struct problem *p);
+/* Is it likely to take less than the two convolutions, one after the other? */
+bool separable_pays(const struct problem *p, const struct caps *caps);
 
 /* ---- conv2d_blocked_bwd_data (conv2d_phases.c) ---- */
 

@@ -4,6 +4,8 @@
 
 #include "ops/shared.h"
 
+#define MAX_UNROLLED 64 /* columns of the filter, times the stride */
+
 static const struct attr attrs[] = {
     CONV2D_ATTRS,
     {.name = "form",
@@ -93,6 +95,72 @@ static struct cost cost(const struct problem *p)
     return conv2d_blocked_cost(&g, a->channels);
 }
 
+/* ---- depthwise ---- */
+
+static const struct tunable depthwise_tunables[] = {
+    {"ROWS", (const int[]){1, 2, 4, 8, 16, 32, 64, 128, 256, 0}},
+    {0},
+};
+
+static bool depthwise_applicable(const struct problem *p, const struct caps *caps)
+{
+    struct conv2d_blocked g;
+    return caps->cpu_style && p->epi.bias < 0 && conv2d_phases_geometry(&g, p) == 0 &&
+           g.form == FORM_DEPTHWISE && g.c.kernel[1] * g.c.stride[1] <= MAX_UNROLLED;
+}
+
+/* About 2 us a work-item, where that leaves four for every core. */
+static void depthwise_defaults(const struct problem *p, const struct caps *caps, int *tv)
+{
+    struct conv2d_blocked g;
+    if (conv2d_phases_geometry(&g, p) != 0)
+        return;
+    const struct conv2d *c = &g.c;
+    const int64_t rows = (int64_t)c->n * c->groups / g.v * c->in[0];
+    tv[0] = 1;
+    while (tv[0] < 256 && tv[0] * c->in[1] < 512 && rows / (2 * tv[0]) >= 4 * caps->compute_units)
+        tv[0] *= 2;
+}
+
+static int depthwise_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                          struct launches *l)
+{
+    (void)caps;
+    struct conv2d_blocked g;
+    int err = conv2d_phases_geometry(&g, p);
+    if (err)
+        return err;
+    const struct conv2d *c = &g.c;
+    const int blocks = c->groups / g.v, rows = c->n * blocks * c->in[0];
+    const int common = conv2d_gcd(c->stride[0], c->dilation[0]);
+    struct launch *k =
+        launch_add(l, "conv2d_blocked_bwd_data_depthwise", "conv2d_blocked_bwd_data_depthwise");
+    launch_define(k, "VW=%d", g.v);
+    launch_define(k, "KW=%d", c->kernel[1]);
+    launch_define(k, "SW=%d", c->stride[1]);
+    launch_define(k, "DW=%d", c->dilation[1]);
+    launch_define(k, "STEP=%d", c->stride[0] / common);
+    launch_define(k, "DOWN=%d", c->dilation[0] / common);
+    launch_out(k, "dx", 0);
+    launch_in(k, "dy", 0);
+    launch_in(k, "w", 1);
+    launch_int(k, "all_rows", rows);
+    launch_int(k, "each", tv[0]);
+    launch_int(k, "blocks", blocks);
+    launch_int(k, "in_h", c->in[0]);
+    launch_int(k, "in_w", c->in[1]);
+    launch_int(k, "out_h", c->out[0]);
+    launch_int(k, "out_w", c->out[1]);
+    launch_int(k, "kh", c->kernel[0]);
+    launch_int(k, "sh", c->stride[0]);
+    launch_int(k, "dh", c->dilation[0]);
+    launch_int(k, "pt", c->pad[0]);
+    launch_int(k, "pl", c->pad[1]);
+    launch_epilogue(k, p);
+    launch_grid1(k, div_up((size_t)rows, (size_t)tv[0]), 1);
+    return l->err;
+}
+
 /* ---- ref ---- */
 
 static int ref_plan(const struct problem *p, const struct caps *caps, const int *tv,
@@ -127,6 +195,11 @@ static const struct variant variants[] = {
      .defaults = conv2d_phases_defaults,
      .valid = conv2d_phases_valid,
      .plan = conv2d_phases_plan},
+    {.name = "depthwise",
+     .tunables = depthwise_tunables,
+     .applicable = depthwise_applicable,
+     .defaults = depthwise_defaults,
+     .plan = depthwise_plan},
     {.name = "ref", .tunables = element_tunables, .valid = element_valid, .plan = ref_plan},
     {0},
 };

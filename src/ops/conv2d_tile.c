@@ -42,7 +42,7 @@ static struct shape shape_of(const struct conv2d_blocked *g)
                       .out_blocks = c->out_c / g->v,
                       .taps = c->kernel[0] * c->kernel[1],
                       .images = (int64_t)c->n * c->groups};
-    s.flat = s.taps == 1 && g->xv == g->v && !g->phase;
+    s.flat = s.taps == 1 && g->xv == g->v && !g->phase && !g->deep;
     for (int i = 0; i < 2; i++) {
         s.copy[i] = c->kernel[i] == 1 ? c->stride[i] : 1;
         s.step[i] = c->kernel[i] == 1 ? 1 : c->stride[i];
@@ -63,6 +63,8 @@ static double copy_floats(const struct conv2d_blocked *g, const struct shape *s,
     const struct conv2d *c = &g->c;
     if (s->flat)
         return 0;
+    if (g->deep)
+        return (double)MAX(MIN(rows, s->rows) * s->cols, px) * g->xv;
     double lines = (double)(MIN(rows, s->rows) - 1) * s->step[0] +
                    (double)(c->kernel[0] - 1) * c->dilation[0] + 1;
     double width = ((double)round_up((size_t)s->cols, (size_t)px) - 1) * s->step[1] +
@@ -88,6 +90,20 @@ static double items(const struct shape *s, const int *tv, int which)
                                     : div_up((size_t)s->out_blocks, (size_t)tv[T_SPLIT]));
 }
 
+/* Cycles in which a depthwise convolution makes n pixels of a block. */
+static double pixel_cycles(const struct conv2d *c, double n)
+{
+    return n * (1.2 * c->kernel[0] * c->kernel[1] + 3);
+}
+
+/* Floats of one block of x that `rows` rows of its result are made of. */
+static double deep_floats(const struct conv2d *c, int v, int rows)
+{
+    const double lines =
+        (double)(rows - 1) * c->stride[0] + (double)(c->kernel[0] - 1) * c->dilation[0] + 1;
+    return MIN(lines, c->in[0]) * c->in[1] * v;
+}
+
 /* Cycles of the whole, on all units: the rounds of the largest work-item. What comes from beyond
  * the second-level cache, each once a work-item, comes at FAR_RATE bytes a cycle. */
 #define FAR_RATE 16.0
@@ -97,18 +113,36 @@ static double total_cycles(const struct conv2d_blocked *g, const struct shape *s
 {
     const int rows = s->flat ? 1 : MIN(tv[T_ROWS], s->rows),
               split = MIN(tv[T_SPLIT], s->out_blocks);
-    const double across = (double)div_up((size_t)s->cols, (size_t)tv[T_PX]);
-    const double tiles = s->flat ? MIN(tv[T_ROWS], across) : rows * across;
+    const int n_cols = g->deep ? rows * s->cols : s->cols;
+    const double across = (double)div_up((size_t)n_cols, (size_t)tv[T_PX]);
+    const double tiles = s->flat ? MIN(tv[T_ROWS], across) : g->deep ? across : rows * across;
     const double depth = (double)s->in_blocks * g->xv * s->taps;
     const double chunks = (double)div_up((size_t)s->in_blocks, (size_t)tv[T_CHUNK]);
     const double groups = (double)div_up((size_t)split, (size_t)tv[T_NV]);
     const double tile =
         depth * step_cycles(tv[T_PX], tv[T_NV]) + chunks * (4.0 * tv[T_PX] * tv[T_NV] + 30);
-    const double pixels = s->flat ? tiles * tv[T_PX] * g->xv : copy_floats(g, s, tv[T_PX], rows);
+    const double pixels = s->flat   ? tiles * tv[T_PX] * g->xv
+                          : g->deep ? deep_floats(&g->deep->c, g->v, rows)
+                                    : copy_floats(g, s, tv[T_PX], rows);
+    const double made = g->deep ? s->in_blocks * pixel_cycles(&g->deep->c, n_cols) : 0;
     const double floats = (pixels + weight_floats(g, s, split)) * s->in_blocks;
     const double n = items(s, tv, T_ROWS) * items(s, tv, T_SPLIT) * (double)s->images;
     const double rounds = (double)(int64_t)((n + caps->compute_units - 1) / caps->compute_units);
-    return rounds * (tiles * groups * tile + floats * sizeof(float) / FAR_RATE + 300);
+    return rounds * (tiles * groups * tile + made + floats * sizeof(float) / FAR_RATE + 300);
+}
+
+double conv2d_tile_cycles(const struct conv2d_blocked *g, const struct caps *caps, const int *tv)
+{
+    const struct shape s = shape_of(g);
+    return total_cycles(g, &s, caps, tv);
+}
+
+double conv2d_deep_cycles(const struct conv2d *c, int v, const struct caps *caps)
+{
+    const double blocks = (double)c->n * c->groups / v, in = (double)c->in[0] * c->in[1],
+                 out = (double)c->out[0] * c->out[1];
+    return blocks * (pixel_cycles(c, out) + (in + out) * v * sizeof(float) / FAR_RATE) /
+           caps->compute_units;
 }
 
 /* ---- Defaults ---- */
@@ -121,15 +155,15 @@ static int at_most(int tunable, double limit)
     return *v;
 }
 
-/* The best tile of registers for whole rows. */
-static void choose_tile(const struct conv2d_blocked *g, const struct shape *s, int *tv)
+/* The best tile of registers for whole rows of so many pixels. */
+static void choose_tile(const struct conv2d_blocked *g, const struct shape *s, int cols, int *tv)
 {
     double best = 0;
     for (int nv = 1; nv <= MIN(8, s->out_blocks); nv++) {
         for (int px = conv2d_max_tile(g->v) / nv; px >= 1; px--) {
             if (s->flat && px > s->cols)
                 continue;
-            double tiles = (double)div_up((size_t)s->cols, (size_t)px) *
+            double tiles = (double)div_up((size_t)cols, (size_t)px) *
                            (double)div_up((size_t)s->out_blocks, (size_t)nv);
             double cycles = tiles * step_cycles(px, nv);
             if (best == 0 || cycles < 0.999 * best) {
@@ -164,9 +198,11 @@ void conv2d_tile_choose(const struct conv2d_blocked *g, const struct caps *caps,
     const struct shape s = shape_of(g);
     int t[MAX_TUNABLES] = {0};
     double best = 0;
-    choose_tile(g, &s, t);
+    choose_tile(g, &s, s.cols, t);
     const int most = s.flat ? (int)div_up((size_t)s.cols, (size_t)t[T_PX]) : s.rows;
     for (const int *rows = conv2d_tile_tunables[T_ROWS].values; *rows; rows++) {
+        if (g->deep) /* tiles go on from row to row */
+            choose_tile(g, &s, MIN(*rows, s.rows) * s.cols, t);
         for (const int *split = conv2d_tile_tunables[T_SPLIT].values; *split; split++) {
             t[T_ROWS] = *rows;
             t[T_SPLIT] = *split;
@@ -240,11 +276,23 @@ static void launch_phase(struct launch *k, const struct conv2d_phase *f)
     launch_int(k, "y_row", f->row);
 }
 
+static void launch_deep(struct launch *k, const struct conv2d_deep *d)
+{
+    launch_define(k, "SEPARABLE");
+    conv2d_deep_define(k, &d->c, conv2d_deep_pixels(d->c.out[1]));
+    launch_act(k, "DEEP_ACT", &d->act);
+    launch_in(k, "d", 3);
+    if (!d->bias)
+        return;
+    launch_define(k, "DEEP_BIAS");
+    launch_in(k, "e", 4);
+}
+
 void conv2d_tile_launch(struct launches *l, const struct problem *p, const struct conv2d_blocked *g,
                         const int *tv)
 {
     const struct shape s = shape_of(g);
-    const struct conv2d *c = &g->c;
+    const struct conv2d *c = &g->c, *d = g->deep ? &g->deep->c : c;
     struct launch *k = launch_add(l, "conv2d_blocked_direct", "conv2d_blocked_direct");
     launch_define(k, "VW=%d", g->v);
     launch_define(k, "X_BLOCK=%d", g->xv);
@@ -257,22 +305,24 @@ void conv2d_tile_launch(struct launches *l, const struct problem *p, const struc
     launch_in(k, "x", 0);
     launch_in(k, "w", 1);
     conv2d_blocked_bias(k, g);
+    if (g->deep)
+        launch_deep(k, g->deep);
     launch_int(k, "groups", c->groups);
     launch_int(k, "in_blocks", s.in_blocks);
-    launch_int(k, "in_h", s.flat ? 1 : c->in[0]);
-    launch_int(k, "in_w", s.flat ? s.cols : c->in[1]);
+    launch_int(k, "in_h", s.flat ? 1 : d->in[0]);
+    launch_int(k, "in_w", s.flat ? s.cols : d->in[1]);
     launch_int(k, "out_blocks", s.out_blocks);
     launch_int(k, "out_h", s.rows);
     launch_int(k, "out_w", s.cols);
-    launch_int(k, "kh", c->kernel[0]);
-    launch_int(k, "kw", c->kernel[1]);
-    launch_int(k, "row_step", s.step[0]);
+    launch_int(k, "kh", d->kernel[0]);
+    launch_int(k, "kw", d->kernel[1]);
+    launch_int(k, "row_step", g->deep ? d->stride[0] : s.step[0]);
     launch_int(k, "copy_h", s.copy[0]);
     launch_int(k, "copy_w", s.copy[1]);
-    launch_int(k, "dh", c->dilation[0]);
-    launch_int(k, "dw", c->dilation[1]);
-    launch_int(k, "pt", c->pad[0]);
-    launch_int(k, "pl", c->pad[1]);
+    launch_int(k, "dh", d->dilation[0]);
+    launch_int(k, "dw", d->dilation[1]);
+    launch_int(k, "pt", d->pad[0]);
+    launch_int(k, "pl", d->pad[1]);
     launch_int(k, "rows", tv[T_ROWS]);
     launch_int(k, "split", tv[T_SPLIT]);
     launch_int(k, "chunk", MIN(tv[T_CHUNK], s.in_blocks));

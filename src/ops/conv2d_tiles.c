@@ -21,7 +21,7 @@ const struct tunable conv2d_tiles_tunables[] = {
 /* The convolution that is computed, for a gradient from dy to dx. */
 struct winograd {
     int n, in_c, in[2], out_c, out[2], pad[2];
-    bool data;
+    bool data, half;
 };
 
 /* How it is cut: `images` at a time, so that the workspace stays below a limit. */
@@ -37,7 +37,7 @@ static bool winograd_of(const struct problem *p, struct winograd *w)
     if (conv2d_of(p, &c) != 0 || c.groups > 1)
         return false;
     const bool data = p->op == &op_conv2d_bwd_data;
-    *w = (struct winograd){.n = c.n, .data = data};
+    *w = (struct winograd){.n = c.n, .data = data, .half = p->in[0].dtype == OCELLI_F16};
     w->in_c = data ? c.out_c : c.in_c;
     w->out_c = data ? c.in_c : c.out_c;
     for (int d = 0; d < 2; d++) {
@@ -57,6 +57,10 @@ static double workspace_floats(const struct caps *caps)
     return MIN(limit / sizeof(float), 2147483647.0);
 }
 
+/* Where memory is to be saved, bytes of v and m of more than one image: still enough to keep a device
+ * busy. */
+#define SMALL_WORKSPACE (64.0 * 1024 * 1024)
+
 static struct cut cut_of(const struct winograd *w, const struct caps *caps, int size)
 {
     struct cut c = {.positions = (size + 2) * (size + 2)};
@@ -64,7 +68,10 @@ static struct cut cut_of(const struct winograd *w, const struct caps *caps, int 
     c.across = (w->out[1] + size - 1) / size;
     const double one =
         (double)c.positions * ((double)c.down * c.across + 3) * MAX(w->in_c, w->out_c);
-    c.images = (int)MIN(w->n, workspace_floats(caps) / one / 2);
+    double most = workspace_floats(caps);
+    if (w->half)
+        most = MIN(most, MAX(SMALL_WORKSPACE / sizeof(float), 2 * one));
+    c.images = (int)MIN(w->n, most / one / 2);
     const size_t tiles = round_up((size_t)c.images * (size_t)c.down * (size_t)c.across, 4);
     c.q = (struct product){.m = w->out_c, .n = (int64_t)tiles, .k = w->in_c, .batch = c.positions};
     c.u = (size_t)c.positions * (size_t)w->out_c * (size_t)w->in_c;

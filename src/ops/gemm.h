@@ -10,6 +10,23 @@ struct gemm {
     bool trans_a, trans_b;
 };
 struct gemm gemm_of(const struct problem *p);
+struct cost gemm_cost_of(const struct gemm *g);
+
+/* ---- Large ones: cl/gemm_block.cl (gemm_block.c) ---- */
+
+/* gemm_packed's are the first of gemm's. */
+extern const struct tunable gemm_block_tunables[], gemm_packed_tunables[];
+bool gemm_block_applicable(const struct problem *p, const struct caps *caps);
+void gemm_block_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool gemm_block_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int gemm_block_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                    struct launches *l);
+/* The same of a problem of gemm_packed, whose b is packed. */
+void gemm_packed_defaults(const struct problem *p, const struct caps *caps, int *tv);
+bool gemm_packed_valid(const struct problem *p, const struct caps *caps, const int *tv);
+int gemm_packed_plan(const struct problem *p, const struct caps *caps, const int *tv,
+                     struct launches *l);
+struct gemm gemm_packed_of(const struct problem *p);
 
 /* ---- Few rows or few products a sum: bound by memory (gemm_few.c) ---- */
 

@@ -183,10 +183,11 @@ int plan_prepare(struct ocelli_plan *p, unsigned n_wait, struct _cl_event *const
     if (version == p->prepared_version)
         return 0;
     p->prepared_version = 0; /* half of it may be new when this fails */
-    if (n_wait > 0) { /* the caller may set the events off only later: no waiting here */
+    if (n_wait > 0) {        /* the caller may set the events off only later: no waiting here */
         TRY(cmdlist_enqueue(p->prepare, n_wait, wait, NULL));
     } else {
-        /* Seen to have worked: a failure on the device must not leave what later runs would trust. */
+        /* Seen to have worked: a failure on the device must not leave what later runs would trust.
+         */
         TRY(cmdlist_run(p->prepare, &done));
         TRY(fence_wait(&done));
     }
@@ -197,12 +198,25 @@ out:
 
 /* ---- All of it ---- */
 
+static int compile(const struct ocelli_plan *p)
+{
+    const struct launches **list = calloc((size_t)p->g->n_nodes + 1, sizeof(*list));
+    if (!list)
+        return fail_memory();
+    for (int i = 0; i < p->g->n_nodes; i++)
+        list[i] = &p->choices[i].launches;
+    int err = device_compile(p->dev, list, p->g->n_nodes);
+    free(list);
+    return err;
+}
+
 int plan_bind_to_device(struct ocelli_plan *p, const struct ocelli_plan_params *q)
 {
     int err, step = 0;
     p->memory = calloc((size_t)p->g->n_values + 1, sizeof(*p->memory));
     if (!p->memory)
         TRY(fail_memory());
+    TRY(compile(p));
     p->weights = q->weights;
     TRY(p->weights ? take_weights(p) : make_weights(p, q->seed));
     TRY(allocate(p));

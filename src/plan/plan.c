@@ -105,12 +105,27 @@ struct caps plan_caps(const struct ocelli_device *dev, const struct ocelli_plan_
     struct caps caps = *device_caps(dev);
     caps.exact = q->exact;
     if (q->storage == OCELLI_F16 && caps.cpu_style) {
-        log_to(device_log(dev), OCELLI_LOG_INFO,
-               "plan: storage f16 on a processor: by the kernels of graphics processors, for the "
-               "memory alone; f32 is faster here");
+        if (!device_is_null(dev))
+            log_to(device_log(dev), OCELLI_LOG_WARNING,
+                   "plan: storage f16 on a processor takes the kernels of graphics processors: it "
+                   "saves memory, and is many times slower than f32");
         caps_graphics(&caps);
     }
     return caps;
+}
+
+/* What processors compute fastest on, unless the kernels that take it are not to be used. */
+static int lay_out(struct graph *g, const struct caps *caps, const struct ocelli_plan_params *q)
+{
+    int err = 0;
+    if (!op_is_forced(&op_conv2d, q->variant))
+        TRY(graph_layout(g, caps, q->exact));
+    if (!op_is_forced(&op_conv2d_blocked, q->variant))
+        TRY(graph_fuse_separable(g, caps));
+    if (!op_is_forced(&op_gemm, q->variant))
+        TRY(graph_pack(g, caps));
+out:
+    return err;
 }
 
 int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct caps *caps,
@@ -127,8 +142,8 @@ int plan_rewrite(struct graph **out, const struct ocelli_graph *g, const struct 
         TRY(graph_fold(*out));
         TRY(graph_fuse(*out));
         TRY(graph_fuse_steps(*out, caps));
-        if (!half && !op_is_forced(&op_conv2d, q->variant))
-            TRY(graph_layout(*out, caps, q->exact));
+        if (!half)
+            TRY(lay_out(*out, caps, q));
     }
     if (half)
         TRY(graph_half(*out, !q->weights));

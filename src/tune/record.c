@@ -21,10 +21,21 @@ static bool recorded(void *user, const int *tv)
     return space_point(&r->space, tv, point) && isfinite(r->ms[space_rank(&r->space, point)]);
 }
 
+static const char *word(struct record *r, const json_t *doc, const char *key)
+{
+    const char *s = json_string_value(json_object_get(doc, key));
+    return arena_str(&r->arena, s ? s : "");
+}
+
 static int read_head(struct record *r, const json_t *doc)
 {
     const char *name;
     json_t *list;
+    r->problem = word(r, doc, "space");
+    r->variant = word(r, doc, "variant");
+    r->source = word(r, doc, "source");
+    if (!r->problem || !r->variant || !r->source)
+        return fail_memory();
     json_object_foreach(json_object_get(doc, "parameters"), name, list)
     {
         size_t n = json_array_size(list);
@@ -149,17 +160,22 @@ void record_free(struct record **rp)
 /* ---- Writing ---- */
 
 struct writing {
-    json_t *variants; /* name -> how many */
-    const char *variant;
-    json_t *parameters; /* name -> sorted values */
+    json_t *ways;                 /* "variant source" -> how many */
+    const char *variant, *source; /* what most rows have */
+    json_t *parameters;           /* name -> sorted values */
     struct text rows;
 };
 
-static int count_variant(void *user, const struct tune_result *r)
+static int count_way(void *user, const struct tune_result *r)
 {
-    json_t *all = ((struct writing *)user)->variants;
-    json_int_t n = json_integer_value(json_object_get(all, r->variant));
-    json_object_set_new(all, r->variant, json_integer(n + 1));
+    json_t *all = ((struct writing *)user)->ways;
+    struct text way = {0};
+    text_add(&way, "%s %s", r->variant, r->source);
+    if (way.failed)
+        return fail_memory();
+    json_int_t n = json_integer_value(json_object_get(all, way.s));
+    json_object_set_new(all, way.s, json_integer(n + 1));
+    text_free(&way);
     return 0;
 }
 
@@ -177,7 +193,7 @@ static int add_row(void *user, const struct tune_result *r)
     struct writing *w = user;
     struct setting_word word;
     const char *s = r->setting, *sep = "{\"at\":[";
-    if (strcmp(r->variant, w->variant) != 0)
+    if (strcmp(r->variant, w->variant) != 0 || strcmp(r->source, w->source) != 0)
         return 0;
     while ((s = setting_next(s, &word))) {
         json_t *list = json_object_get(w->parameters, word.name);
@@ -205,25 +221,31 @@ static int write_gz(const char *path, const char *head, const char *rows)
 
 int record_write(struct tune_db *db, const struct tune_key *k, const char *path)
 {
-    struct writing w = {.variants = json_object(), .parameters = json_object()};
+    struct writing w = {.ways = json_object(), .parameters = json_object()};
     json_int_t most = 0;
-    const char *name;
-    char *head = NULL;
+    const char *name, *way = NULL;
+    char *head = NULL, *variant = NULL;
     json_t *n;
     int err;
-    TRY(db_each_result(db, k, count_variant, &w));
-    json_object_foreach(w.variants, name, n)
+    TRY(db_each_result(db, k, count_way, &w));
+    json_object_foreach(w.ways, name, n)
     {
         if (json_integer_value(n) > most) {
             most = json_integer_value(n);
-            w.variant = name;
+            way = name;
         }
     }
-    if (!w.variant)
+    if (!way)
         TRY(fail(OCELLI_ERR_INVALID, "%s: nothing was tried for it on this device", k->problem));
+    w.source = strrchr(way, ' ') + 1;
+    variant = strndup(way, (size_t)(w.source - way) - 1);
+    if (!variant)
+        TRY(fail_memory());
+    w.variant = variant;
     TRY(db_each_result(db, k, add_row, &w));
-    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:O}", "space", k->problem, "variant", w.variant,
-                            "device", k->device, "driver", k->driver, "parameters", w.parameters);
+    json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O}", "space", k->problem, "variant",
+                            w.variant, "source", w.source, "device", k->device, "driver", k->driver,
+                            "parameters", w.parameters);
     head = json_dumps(doc, JSON_COMPACT);
     json_decref(doc);
     if (!head || w.rows.failed)
@@ -231,7 +253,8 @@ int record_write(struct tune_db *db, const struct tune_key *k, const char *path)
     TRY(write_gz(path, head, w.rows.s));
 out:
     free(head);
-    json_decref(w.variants);
+    free(variant);
+    json_decref(w.ways);
     json_decref(w.parameters);
     text_free(&w.rows);
     return err;

@@ -14,6 +14,7 @@
 #define FEATURES (SPACE_PARAMS * (SPACE_PARAMS + 1) / 2)
 #define NODES (2 * KNOWN)
 #define CURIOSITY 0.7 /* of the trees' deviation */
+#define FIRST 5       /* results before there is a model */
 
 struct tree_node {
     int feature; /* -1: a leaf */
@@ -87,9 +88,11 @@ static int grow_node(struct model *m, struct tree_node *t, int at, const struct 
     double best = -1;
     int feature = -1;
     float cut = 0;
-    if (count < 4)
+    if (count < 2)
         return leaf(t, at, s, count);
     for (int f = 0; f < m->features; f++) {
+        if (hunt_draw(m->h, 2)) /* trees that look at the same features are too much of one mind */
+            continue;
         float low = s[0]->x[f], high = low;
         for (int i = 1; i < count; i++) {
             low = MIN(low, s[i]->x[f]);
@@ -226,14 +229,13 @@ static void learn(struct model *m, const int *point, double cost)
 static void first_points(struct model *m)
 {
     struct hunt *h = m->h;
-    int p[SPACE_PARAMS] = {0}, n = MAX(6, h->s->space->n + 2);
+    int p[SPACE_PARAMS] = {0};
     if (h->s->start) {
         memcpy(p, h->s->start, (size_t)h->s->space->n * sizeof(*p));
         double c = hunt_try(h, p);
         learn(m, p, c);
-        n = n / 2;
     }
-    for (int i = 0; i < 4 * n && m->n_known < n && !h->done && hunt_random(h, p); i++) {
+    for (int i = 0; i < 4 * FIRST && m->n_known < FIRST && !h->done && hunt_random(h, p); i++) {
         if (hunt_seen(h, p, NULL))
             continue;
         double c = hunt_try(h, p);

@@ -71,7 +71,7 @@ struct command {
 
 extern const struct command cmd_devices, cmd_train, cmd_eval, cmd_info, cmd_dump, cmd_bench,
     cmd_doctor, cmd_run, cmd_export, cmd_onnx_test, cmd_classify, cmd_visualize, cmd_tune,
-    cmd_tune_worker;
+    cmd_tune_worker, cmd_compile_worker;
 
 /* Fills cli and args from the words behind the command's name. 0 or EXIT_USAGE (message printed).
  */
@@ -140,6 +140,8 @@ bool interrupted(void);
 
 /* Opens the device that the options ask for. An exit status. */
 int device_get(struct cli *cli, bool profile, struct ocelli_device **out);
+/* This program's file, for the processes that it starts; NULL where the system does not tell. */
+const char *own_path(void);
 /* The first n devices of the kind and platform that device_get() would take, which comes first. An exit
  * status. */
 int devices_get(struct cli *cli, int n, struct ocelli_device **out);

@@ -76,7 +76,8 @@ static int predict(struct cli *cli, const struct ocelli_graph *g, const struct i
 }
 
 static void print_totals(const struct cli *cli, const struct ocelli_graph *g, int64_t macs,
-                         const struct ocelli_plan_memory *mem, const char *device)
+                         const struct ocelli_plan_memory *mem, const char *device,
+                         const char *storage)
 {
     char peak[SIZE_TEXT], weights[SIZE_TEXT], io[SIZE_TEXT], arena[SIZE_TEXT], scratch[SIZE_TEXT];
 
@@ -90,19 +91,20 @@ static void print_totals(const struct cli *cli, const struct ocelli_graph *g, in
     if (mem->recomputed)
         out("                operations that run twice to save memory: %d\n", mem->recomputed);
     if (!cli->quiet)
-        out("planned for     %s\n", device);
+        out("planned for     %s, weights and feature maps in %s\n", device, storage);
 }
 
 static json_t *document(const struct model *m, const struct ocelli_graph *g, json_t *layers,
-                        int64_t macs, const struct ocelli_plan_memory *mem, const char *device)
+                        int64_t macs, const struct ocelli_plan_memory *mem, const char *device,
+                        const char *storage)
 {
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:s}", "model",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:{s:I, s:I, s:I, s:I, s:I, s:i}, s:s, s:s}", "model",
                      m->net.net, "layers", layers, "parameters",
                      (json_int_t)ocelli_graph_parameters(g), "macs", (json_int_t)macs, "peak_bytes",
                      (json_int_t)mem->peak, "memory", "weights", (json_int_t)mem->weights, "io",
                      (json_int_t)mem->io, "arena", (json_int_t)mem->arena, "scratch",
                      (json_int_t)mem->scratch, "live", (json_int_t)mem->live, "recomputed", mem->recomputed,
-                     "device", device);
+                     "device", device, "storage", storage);
 }
 
 static int run(struct cli *cli, const void *args)
@@ -128,10 +130,11 @@ static int run(struct cli *cli, const void *args)
     if ((status = predict(cli, step ? step : g, a, &mem, &info)) != EXIT_DONE)
         goto out;
     if (cli->json) {
-        status = out_json(document(&m, g, layers, macs, &mem, info.name));
+        status = out_json(document(&m, g, layers, macs, &mem, info.name,
+                                   storage_words[a->storage]));
         layers = NULL;
     } else {
-        print_totals(cli, g, macs, &mem, info.name);
+        print_totals(cli, g, macs, &mem, info.name, storage_words[a->storage]);
     }
 out:
     json_decref(layers);

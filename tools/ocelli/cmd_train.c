@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "train_session.h"
 
@@ -94,10 +96,27 @@ static int on_progress(void *user, const struct ocelli_train_progress *p)
     return interrupted();
 }
 
+/* Where a run goes on, the log does: rows of steps that are done again are cut off. */
+static void log_from(FILE *f, int64_t step)
+{
+    char line[64];
+    long end = 0;
+
+    while (fgets(line, sizeof(line), f) && strchr(line, '\n') &&
+           (end == 0 || strtoll(line, NULL, 10) < step))
+        end = ftell(f);
+    fseek(f, end, SEEK_SET);
+    if (ftruncate(fileno(f), end) == 0 && end == 0)
+        fprintf(f, "step,loss\n");
+}
+
 static void on_step(void *user, int64_t step, double loss)
 {
     struct session *s = user;
 
+    if (!s->logging)
+        log_from(s->steps, step);
+    s->logging = true;
     fprintf(s->steps, "%" PRId64 ",%.9g\n", step, loss);
 }
 
@@ -192,9 +211,13 @@ static int train(struct session *s)
     int err;
 
     if (a->log_steps) {
-        if (!(s->steps = fopen(a->log_steps, "w")))
+        bool on = a->resume && access(a->log_steps, F_OK) == 0;
+        if (!(s->steps = fopen(a->log_steps, on ? "r+" : "w")))
             return cli_error("%s: cannot write: %s", a->log_steps, strerror(errno));
-        fprintf(s->steps, "step,loss\n");
+        if (!on)
+            fprintf(s->steps, "step,loss\n");
+        s->logging = !on;
+        setvbuf(s->steps, NULL, _IOLBF, 0);
         p.step_done = on_step;
     }
     progress_begin(s->cli);

@@ -89,7 +89,7 @@ static json_t *result_json(const struct ocelli_tune_result *r)
 }
 
 static int print_results(const struct cli *cli, const struct ocelli_tune_result *r, int n,
-                         double before, double after)
+                         const struct tune_network *net)
 {
     double total = 0, best = 0;
     for (int i = 0; i < n; i++) {
@@ -100,10 +100,12 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
         json_t *list = json_array();
         for (int i = 0; i < n; i++)
             json_array_append_new(list, result_json(&r[i]));
-        return out_json(json_pack("{s:o, s:o, s:o, s:o, s:o}", "problems", list, "default_ms",
-                                  json_number(total), "best_ms", json_number(best),
-                                  "network_before_ms", json_number(before > 0 ? before : NAN),
-                                  "network_after_ms", json_number(after > 0 ? after : NAN)));
+        return out_json(json_pack(
+            "{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "problems", list, "default_ms",
+            json_number(total), "best_ms", json_number(best), "network_before_ms",
+            json_number(net->before > 0 ? net->before : NAN), "network_after_ms",
+            json_number(net->after > 0 ? net->after : NAN), "network_noise",
+            json_number(net->before > 0 ? net->noise : NAN), "reverted", net->reverted > 0));
     }
     for (int i = 0; i < n; i++) {
         bool none = !*r[i].variant;
@@ -122,22 +124,15 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
     }
     if (n > 1 && best > 0)
         out("\nall: %.3f ms by default, %.3f ms tuned (%.3fx)\n", total, best, total / best);
-    if (before > 0 && after > 0)
-        out("the network, in turn: %.3f ms by default, %.3f ms tuned (%.3fx)\n", before, after,
-            before / after);
+    if (net->before > 0)
+        out("the network, in turn: %.3f ms by default, %.3f ms tuned (%.3fx, noise %.1f %%)\n",
+            net->before, net->after, 1 / net->ratio, 100 * net->noise);
+    if (net->reverted)
+        out("slower as a whole: none of this is used, the defaults stay\n");
     return EXIT_DONE;
 }
 
 /* ---- What is tuned ---- */
-
-int own_path(char *buf, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", buf, size - 1);
-    if (n <= 0)
-        return cli_error("tune: /proc/self/exe: %s", strerror(errno));
-    buf[n] = '\0';
-    return EXIT_DONE;
-}
 
 /* Better found out now than after an hour. */
 static int writable(const char *option, const char *path)
@@ -187,7 +182,7 @@ static int tune_kernel(const struct tune_args *a, struct ocelli_device *dev,
 
 static int tune_network(const struct cli *cli, const struct tune_args *a, const struct model *m,
                         struct ocelli_device *dev, const struct ocelli_tune_params *p,
-                        struct ocelli_tune_result **r, int *n, double *before, double *after)
+                        struct ocelli_tune_result **r, int *n, struct tune_network *net)
 {
     struct ocelli_graph *g = NULL;
     int status = model_graph(m, a->train, &g);
@@ -197,7 +192,10 @@ static int tune_network(const struct cli *cli, const struct tune_args *a, const 
     if (err)
         status = cli_failed(NULL, err);
     else if (p->budget > 0)
-        status = tune_compare(cli, dev, g, a->busy, before, after);
+        status = tune_compare(cli, dev, g, a, net);
+    if (status == EXIT_DONE && net->slower &&
+        (err = ocelli_tune_revert(dev, a->database, *r, *n, &net->reverted)) != 0)
+        status = cli_failed("tune", err);
     ocelli_graph_destroy(&g);
     return status;
 }
@@ -229,7 +227,7 @@ static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocel
 {
     struct ocelli_tune_result *r = NULL;
     struct model m;
-    double before = 0, after = 0;
+    struct tune_network net = {0};
     int n = cli->n_operands, status = EXIT_DONE, err;
 
     if (a->spec) {
@@ -240,11 +238,11 @@ static int tune_operands(struct cli *cli, const struct tune_args *a, struct ocel
         status = err ? cli_failed("tune", err) : EXIT_DONE;
     } else if ((status = model_find(cli->operand[0], &m)) == EXIT_DONE) {
         m.net.params.batch = a->batch;
-        status = tune_network(cli, a, &m, dev, p, &r, &n, &before, &after);
+        status = tune_network(cli, a, &m, dev, p, &r, &n, &net);
     }
     progress_end();
     if (status == EXIT_DONE)
-        status = a->list ? list_problems(cli, r, n) : print_results(cli, r, n, before, after);
+        status = a->list ? list_problems(cli, r, n) : print_results(cli, r, n, &net);
     for (int i = 0; status == EXIT_DONE && i < n && a->record && r; i++)
         if ((err = ocelli_tune_record(dev, r[i].problem, a->database, a->record)) != 0)
             status = cli_failed("--record", err);
@@ -259,7 +257,6 @@ static int run(struct cli *cli, const void *args)
     const struct tune_args *a = args;
     struct ocelli_device *dev = NULL;
     struct tune_trace trace = {0};
-    char self[PATH_MAX];
     int status;
 
     if (a->simulate)
@@ -274,15 +271,14 @@ static int run(struct cli *cli, const void *args)
     for (int i = 1; i < cli->n_operands; i++)
         if (!is_problem(cli->operand[0]) || !is_problem(cli->operand[i]))
             return cli_usage("%s: one MODEL, or problems, at a time", cli->operand[i]);
-    if ((status = own_path(self, sizeof(self))) != EXIT_DONE ||
-        (status = writable("--report", a->report)) != EXIT_DONE ||
+    if ((status = writable("--report", a->report)) != EXIT_DONE ||
         (status = writable("--record", a->record)) != EXIT_DONE)
         return status;
     const struct ocelli_tune_params p = {.budget = a->list ? -1 : (double)a->budget,
                                          .candidates = a->candidates,
                                          .strategy = a->strategy,
                                          .values = a->values,
-                                         .worker = self,
+                                         .worker = own_path(),
                                          .database = a->database,
                                          .afresh = a->afresh,
                                          .busy = a->busy,

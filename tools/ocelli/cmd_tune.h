@@ -13,14 +13,17 @@ struct tune_args {
     const char *strategy, *values, *database, *kernel, *spec, *report, *record, *simulate, *from;
 };
 
-/* The path of this program, which is its own worker. An exit status. */
-int own_path(char *buf, size_t size);
 int tune_db(struct cli *cli, const struct tune_args *a);
 int tune_simulate(const struct cli *cli, const struct tune_args *a);
-/* A network's time with the defaults and with what is in the database, turn about; ms, of processor
- * time where `busy`. */
+/* A network with the defaults and with what is in the database, turn about. */
+struct tune_network {
+    double before, after; /* ms, of processor time with --busy; 0: not compared */
+    double ratio, noise;  /* after : before */
+    bool slower;          /* by more than the noise.. */
+    int reverted;         /* ..so that many winners were taken back */
+};
 int tune_compare(const struct cli *cli, struct ocelli_device *dev, const struct ocelli_graph *g,
-                 bool busy, double *before, double *after);
+                 const struct tune_args *a, struct tune_network *out);
 
 /* What the listener was told, for the pictures of --report (tune_curve.c). */
 struct tune_trace {

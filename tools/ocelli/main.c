@@ -1,10 +1,8 @@
 /* ocelli: the command-line tool. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <locale.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -12,13 +10,20 @@ static const struct command *const commands[] = {
     &cmd_devices, &cmd_train, &cmd_eval, &cmd_classify, &cmd_visualize, &cmd_run, &cmd_export,
     &cmd_info, &cmd_dump, &cmd_bench, &cmd_tune, &cmd_onnx_test, &cmd_doctor,
 };
+static const struct command *const unlisted[] = {&cmd_tune_worker, &cmd_compile_worker};
+
+static const struct command *find_in(const struct command *const *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i]->name, name) == 0)
+            return list[i];
+    return NULL;
+}
 
 static const struct command *find(const char *name)
 {
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return strcmp(name, cmd_tune_worker.name) == 0 ? &cmd_tune_worker : NULL;
+    const struct command *c = find_in(commands, COUNT(commands), name);
+    return c ? c : find_in(unlisted, COUNT(unlisted), name);
 }
 
 static void overview(void)
@@ -37,13 +42,10 @@ static void overview(void)
  * enough here. */
 static void tune_environment(void)
 {
-    char self[PATH_MAX];
-    const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    const char *self = own_path();
 
-    if (n > 0) { /* plans that are tuned want a worker: this program is one */
-        self[n] = '\0';
+    if (self) /* plans that are tuned want a worker: this program is one */
         setenv("OCELLI_TUNE_WORKER", self, 0);
-    }
     if (getenv("OCELLI_NO_ENV"))
         return;
     setenv("POCL_AFFINITY", "1", 0);

@@ -22,6 +22,14 @@ static int trace_check(const char *path)
     return EXIT_DONE;
 }
 
+const char *own_path(void)
+{
+    static char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    return n > 0 ? path : NULL;
+}
+
 int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
 {
     struct ocelli_device_params p = {
@@ -32,6 +40,7 @@ int device_get(struct cli *cli, bool profile, struct ocelli_device **out)
         .log_user = cli,
         .building = progress_building,
         .building_user = cli,
+        .compiler = own_path(),
         .tuning = progress_tuning,
         .tuning_user = cli,
     };

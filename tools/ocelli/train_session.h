@@ -22,7 +22,8 @@ struct session {
     struct ocelli_dataset *train, *test;
     struct ocelli_device **dev; /* args->devices of them */
     json_t *epochs;
-    FILE *steps; /* of --log-steps */
+    FILE *steps;  /* of --log-steps.. */
+    bool logging; /* ..which stands where the next row goes */
     bool headed;
 };
 

@@ -21,9 +21,14 @@ void train_introduce(const struct session *s)
     out("%s on %s: %lld training and %lld test images of %dx%dx%d, %d classes\n", s->net,
         a->data.name, (long long)train->count, (long long)test->count, train->channels,
         train->height, train->width, train->classes);
-    out("batch %d, %s, learning rate %g (%s), momentum %g, seed %llu\n", a->batch,
-        train_optimizers[a->optimizer], a->lr, train_schedules[a->schedule], a->momentum,
-        (unsigned long long)s->cli->seed);
+    out("%d epoch%s, batch %d, %s, learning rate %g (%s), momentum %g", a->epochs,
+        a->epochs == 1 ? "" : "s", a->batch, train_optimizers[a->optimizer], a->lr,
+        train_schedules[a->schedule], a->momentum);
+    if (a->weight_decay > 0)
+        out(", weight decay %g", a->weight_decay);
+    if (a->augment)
+        out(", augment %s", a->augment);
+    out(", seed %llu\n", (unsigned long long)s->cli->seed);
     if (a->devices > 1)
         out("on %d devices like %s (%s)\n\n", a->devices, dev->name, dev->platform);
     else

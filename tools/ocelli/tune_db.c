@@ -213,16 +213,13 @@ static bool verify_tell(void *user, const struct ocelli_tune_progress *p)
 static int verify_winners(struct cli *cli, const struct tune_args *a, struct ocelli_device *dev)
 {
     struct ocelli_tune_verdict *v = NULL;
-    char self[PATH_MAX];
-    int n = 0, status = own_path(self, sizeof(self));
-    if (status != EXIT_DONE)
-        return status;
+    int n = 0, status = EXIT_DONE;
     interrupt_catch();
     progress_begin(cli);
     int err = ocelli_tune_verify(dev,
                                  &(struct ocelli_tune_params){.budget = (double)a->budget,
                                                               .candidates = a->candidates,
-                                                              .worker = self,
+                                                              .worker = own_path(),
                                                               .database = a->database,
                                                               .busy = a->busy,
                                                               .compile_seconds = (double)a->timeout,
