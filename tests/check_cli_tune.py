@@ -51,6 +51,7 @@ def usage():
     bad(1, "tune", "gemm a=8x8 b=8x8", "--device", "null", *db("no"), says="null")
     bad(1, "tune", "--simulate", "/nonexistent", says="/nonexistent")
     bad(1, "tune", "--spec", "/nonexistent", says="/nonexistent")
+    bad(1, "bench", "lenet5", "--runs", 1, says="OCELLI_TUNE", env={"OCELLI_TUNE": "much"})
 
 
 @test
@@ -198,6 +199,41 @@ def interrupted():
     text, _ = p.communicate(timeout=120)
     assert p.returncode in (0, 130), p.returncode
     need(json.loads(text), "problems")
+
+
+@test
+def interrupted_while_it_hangs():
+    """Not only between two candidates."""
+    p = subprocess.Popen([str(w) for w in (EXE, "tune", "--spec", ROOT / "tune" / "bad.json", "--values", "WAY=1,4",
+                                           "--timeout", 100, *db("hangs"))], env=ENV, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not ((TMP / "hangs.db").exists() and tried("hangs")):
+        time.sleep(0.1)
+    time.sleep(1)
+    start = time.monotonic()
+    p.send_signal(signal.SIGINT)
+    assert p.wait(timeout=90) == 130 and time.monotonic() - start < 20, p.returncode
+    assert tried("hangs") == {"WAY=1"}
+
+
+@test
+def stays_in_its_budget():
+    start = time.monotonic()
+    good("tune", "gemm a=512x512 b=512x512", "--budget", 4, *db("short"))
+    assert time.monotonic() - start < 4 + 4, "a budget of 4 s took %.1f s" % (time.monotonic() - start)
+
+
+@test
+def places_that_cannot_be_written():
+    bad(1, *SMALL, "--report", TMP / "no" / "x.html", *db("no"), says="--report")
+    (TMP / "file").write_text("")
+    r = ocelli(*SMALL[:-2], "--candidates", 1, "--database", TMP / "file" / "t.db")
+    assert r.returncode == 0 and "not kept" in r.stderr, r
+    r = ocelli(*SMALL[:-2], "--candidates", 1, env={"HOME": "", "XDG_DATA_HOME": "", "OCELLI_TUNING_DB": "",
+                                                    "POCL_CACHE_DIR": str(TMP / "pocl")})
+    assert r.returncode == 0 and "not kept" in r.stderr, r
+    r = ocelli(*SMALL, *db("no"), env={"OCL_ICD_VENDORS": "/nonexistent"})
+    assert r.returncode == 1 and "driver" in r.stderr, r
 
 
 @test

@@ -207,8 +207,11 @@ static int open_database(struct tuner *u, enum db_mode mode)
     int err = 0;
     if (u->p.database)
         text_add(&path, "%s", u->p.database);
-    else if (!db_default_path(&path))
-        text_add(&path, "/nonexistent/tuning.db"); /* opens in memory */
+    else if (!db_default_path(&path)) {
+        log_to(&log, OCELLI_LOG_WARNING,
+               "tuning database: neither XDG_DATA_HOME nor HOME is set; results are not kept");
+        text_add(&path, ":memory:");
+    }
     if (path.failed)
         TRY(fail_memory());
     TRY(db_open(&u->db, path.s, mode, &log));

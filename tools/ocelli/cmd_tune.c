@@ -134,6 +134,17 @@ static int print_results(const struct cli *cli, const struct ocelli_tune_result 
 
 /* ---- What is tuned ---- */
 
+/* Better found out now than after an hour. */
+static int writable(const char *option, const char *path)
+{
+    FILE *f = path ? fopen(path, "ae") : NULL;
+    if (path && !f)
+        return cli_error("%s %s: %s", option, path, strerror(errno));
+    if (f)
+        fclose(f);
+    return EXIT_DONE;
+}
+
 static char *read_text(const char *path)
 {
     FILE *f = fopen(path, "re");
@@ -260,6 +271,9 @@ static int run(struct cli *cli, const void *args)
     for (int i = 1; i < cli->n_operands; i++)
         if (!is_problem(cli->operand[0]) || !is_problem(cli->operand[i]))
             return cli_usage("%s: one MODEL, or problems, at a time", cli->operand[i]);
+    if ((status = writable("--report", a->report)) != EXIT_DONE ||
+        (status = writable("--record", a->record)) != EXIT_DONE)
+        return status;
     const struct ocelli_tune_params p = {.budget = a->list ? -1 : (double)a->budget,
                                          .candidates = a->candidates,
                                          .strategy = a->strategy,
