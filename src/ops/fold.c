@@ -61,7 +61,7 @@ static int fold_ref_plan(const struct problem *p, const struct caps *caps, const
     struct launch *k = launch_add(l, "fold_ref", "fold_ref_channels");
     launch_buffer(k, "factor", REF_SCRATCH, factor, ACCESS_WRITE);
     launch_out(k, "b2", 1);
-    for (int i = 1; i < p->n_in; i++) {
+    for (int i = 1; i < (int)COUNT(names); i++) {
         if (p->in[i].shape.rank < 0)
             continue;
         launch_define(k, "HAS_%s", names[i]);
