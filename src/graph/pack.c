@@ -17,6 +17,8 @@ static bool pays(const struct graph *g, const struct node *n, const struct caps 
     if (n->op != &op_gemm || !fixed[n->in[1]])
         return false;
     node_problem(g, n, &p);
+    if (p.in[0].dtype != OCELLI_F32)
+        return false;
     *d = gemm_of(&p);
     return !d->trans_a && d->m > GEMM_FEW && d->n * d->k >= SMALL && d->n <= GEMM_COLUMNS_MAX &&
            d->k <= GEMM_COLUMNS_MAX &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/number.h"
 
 #define CANARY 4096 /* bytes on both sides of every buffer */
 
@@ -175,7 +176,6 @@ bool setup_untouched(const struct setup *u, unsigned updates, int *block, int64_
     X(OCELLI_I32, int32_t)  \
     X(OCELLI_U8, uint8_t)   \
     X(OCELLI_F64, double)   \
-    X(OCELLI_F16, _Float16) \
     X(OCELLI_I64, int64_t)  \
     X(OCELLI_I16, int16_t)  \
     X(OCELLI_I8, int8_t)    \
@@ -192,6 +192,9 @@ void element_store(void *to, enum ocelli_dtype type, int64_t i, double v)
         ((c *)to)[i] = (c)v; \
         break;
         TYPES(STORE)
+    case OCELLI_F16:
+        ((uint16_t *)to)[i] = double_to_half(v);
+        break;
     }
 }
 
@@ -202,6 +205,8 @@ double element_load(const void *from, enum ocelli_dtype type, int64_t i)
     case name:        \
         return (double)((const c *)from)[i];
         TYPES(LOAD)
+    case OCELLI_F16:
+        return half_to_double(((const uint16_t *)from)[i]);
     }
     return NAN;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "device/device.h"
 #include "formats/safetensors.h"
 
@@ -11,7 +12,7 @@
 static void halve(void *to, const float *from, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const _Float16 h = (_Float16)from[i];
+        const uint16_t h = double_to_half((double)from[i]);
         memcpy((char *)to + i * sizeof(h), &h, sizeof(h));
     }
 }
