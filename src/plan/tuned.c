@@ -24,7 +24,7 @@ static int effort_of(const struct ocelli_plan_params *q, enum ocelli_effort *out
             return 0;
         }
     if (s && *s)
-        return fail(OCELLI_ERR_INVALID, "OCELLI_TUNE is \"%s\", not off, db, quick or full", s);
+        return fail(OCELLI_ERR_INVALID, "OCELLI_TUNE: \"%s\" is not off, db, quick or full", s);
     return 0;
 }
 
