@@ -452,7 +452,7 @@ END_TEST
 
 START_TEST(what_is_no_size_is_a_warning)
 {
-    static const char *const bad[] = {"x", "-1", "5 M", "1T", "nan", "1e30", "12MB"};
+    static const char *const bad[] = {"x", "-1", "5 M", "1T", "nan", "1e30", "1e14G", "12MB"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct cache c;
         const struct log log = {hear, &heard};

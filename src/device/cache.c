@@ -88,13 +88,14 @@ static uint64_t choose_limit(const struct log *log)
         return CACHE_LIMIT;
     double x = strtod(s, &end);
     const char *unit = *end ? strchr(units, *end) : NULL;
-    if (end == s || (*end && (!unit || end[1])) || !(x >= 0 && x < 1e15)) {
+    const bool no_number = end == s || (*end && (!unit || end[1]));
+    for (int i = 0; unit && i <= unit - units; i++)
+        x *= 1024;
+    if (no_number || !(x >= 0 && x < 1e18)) {
         log_to(log, OCELLI_LOG_WARNING, "device/cache: OCELLI_CACHE_SIZE=%s: not a size as in 500M",
                s);
         return CACHE_LIMIT;
     }
-    for (int i = 0; unit && i <= unit - units; i++)
-        x *= 1024;
     return x > 0 && x < 1 ? 1 : (uint64_t)x;
 }
 
